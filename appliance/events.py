@@ -63,7 +63,8 @@ class UsageMetrics(Part, frozen=True, kw_only=True, rename="camel"):
     `unaccounted_percent`: of the interface's bytes, those that no meter claims. `unclaimed_bytes`: IP traffic at the
     interface that belongs to no department, since its meter began. `reaches_limit_at`: when the quota is used up at the
     rate of the last minutes. `rate_up` and `rate_down`: bytes per second over the last metering period. `bytes_up` and
-    `bytes_down`: the two parts of `bytes_transferred`, where they are known.
+    `bytes_down`: the two parts of `bytes_transferred`, where they are known. `limits_paused`: sent, as true, while a
+    schedule has the quotas limit nobody.
     """
 
     bytes_transferred: int
@@ -76,6 +77,7 @@ class UsageMetrics(Part, frozen=True, kw_only=True, rename="camel"):
     rate_down: int | UnsetType = UNSET
     bytes_up: int | UnsetType = UNSET
     bytes_down: int | UnsetType = UNSET
+    limits_paused: bool | UnsetType = UNSET
 
 
 class UsageUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"):

@@ -13,6 +13,7 @@ from appliance.core.access.login_queue import Waiting
 from appliance.core.access.person import Person, TokenRecord
 from appliance.core.alerting.message import AlertMessage
 from appliance.core.alerting.notice import ChannelState, Notice
+from appliance.core.alerting.report_order import ReportKey
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -33,6 +34,7 @@ from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.schedule import Schedule
 from appliance.core.operations.trial import StoredConfig
 from appliance.core.operations.update import RunningRoot, Update, UpdateOrder
 from appliance.core.pause import Pause, no_pause
@@ -245,6 +247,19 @@ class Meters(Protocol):
         """
 
 
+class Backups(Protocol):
+    """Makes backups, one at a time, beside the event loop."""
+
+    def begin(self, day: date) -> None:
+        """Begin the backup of this local day; nothing is made twice."""
+
+    def outcome(self) -> str | None:
+        """`None` while it goes on, an empty text where it is made, else why it failed."""
+
+    def end(self) -> None:
+        """End the one that goes on; nothing of it is left."""
+
+
 class Vendors(Protocol):
     """To whom hardware addresses were given."""
 
@@ -383,6 +398,18 @@ class Store(Protocol):
 
     def save_reckoned(self, wall: datetime) -> None:
         """Save the time of the blocks' clock; not synced, because an earlier one will do."""
+
+    def schedules(self) -> Sequence[Schedule]:
+        """The schedules, the oldest first."""
+
+    def save_schedules(self, saved: Sequence[Schedule], deleted: Sequence[str]) -> None:
+        """Write some schedules, and delete others by their ids; until `sync`, a power cut may undo it."""
+
+    def sent_reports(self) -> Mapping[ReportKey, date]:
+        """The first day of the latest report that was sent, by channel, department and kind."""
+
+    def save_sent_reports(self, sent: Mapping[ReportKey, date]) -> None:
+        """Save some of them; until `sync`, a power cut may undo it."""
 
     def maintenances(self) -> Sequence[Maintenance]:
         """The maintenance under way, if there is one, and those that are announced."""
@@ -597,6 +624,9 @@ class ConfigFiles(Protocol):
 
     def commit(self, content: bytes) -> str | None:
         """Replace the configuration file by this; returns `None`, or why that failed."""
+
+    def order_reset(self) -> str | None:
+        """Order that the next start erases state and configuration; returns `None`, or why that failed."""
 
 
 class Updates(Protocol):

@@ -103,7 +103,7 @@ def test_every_verb_has_the_options_of_every_verb() -> None:
 
 
 def test_every_example_of_a_help_is_understood_and_is_of_its_verb() -> None:
-    groups = {"", "user", "panel", "backup", "notify"}  # and the whole, which do nothing themselves
+    groups = {"", "user", "panel", "backup", "notify", "schedule"}  # and the whole, which do nothing themselves
     assert set(EXAMPLES) == {*groups, *(verb for verb, _ in every_verb())}
     for verb, rows in EXAMPLES.items():
         assert [words for words, _ in rows if not understood(words)[0].startswith(verb)] == []

@@ -31,7 +31,7 @@ ROOT_PARTS = {"service", "__init__", "__main__"}
 # only one another.
 CORE_MAY_IMPORT: dict[str, set[str]] = {
     "access": set(),
-    "alerting": {"detection", "operations"},
+    "alerting": {"detection", "metering", "operations"},
     "metering": set(),
     "operations": {"metering"},
     "traffic": set(),

@@ -29,6 +29,23 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("maintenance status", "what runs and what is planned, each with its id"),
         ("maintenance stop --id weekly-20261206T020000Z", "call one off; without an id, end the one that runs"),
     ),
+    "report": (
+        ("report dept123 2026-W48", "a week, for a person"),
+        ("report dept123 2026-10 --csv", "the days of a month, for a table"),
+    ),
+    "schedule": (("schedule list", "what they do, and whether they are in force"),),
+    "schedule list": (("schedule list", "what they do, and whether they are in force"),),
+    "schedule add": (
+        (
+            "schedule add block 192.168.1.40 --window 22:00-06:00 --days sun,mon,tue,wed,thu",
+            "a device on school nights, for all departments",
+        ),
+        ("schedule add allow videos.example.com --window 12:00-13:00", "a blocked name passes at lunch"),
+        ("schedule add allow 203.0.113.9 --duration 30m", "a block pauses for half an hour"),
+        ("schedule add unlimited --department dept123 --window 20:00-06:00", "quotas cut nobody off at night"),
+        ("schedule add unlimited 192.168.1.40 --department dept123 --duration 30m", "one device, for half an hour"),
+    ),
+    "schedule remove": (("schedule remove block-20261206T220000Z", "an id as the list shows it"),),
     "doctor": (("doctor", "as lines"), ("doctor --json", "for a program")),
     "token": (
         ("token", "a viewer of all departments for an hour"),
@@ -88,6 +105,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("backup restore appliance.backup", "on a new computer"),
         ("backup restore appliance.backup --replace", "in the place of what is there, which is kept aside"),
     ),
+    "reset": (("reset", "it forgets everything; the name of the computer is asked for"),),
     "revert": (("revert", "take it back without waiting for the two minutes"),),
 }
 

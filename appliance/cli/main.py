@@ -12,7 +12,16 @@ import click
 
 from appliance.cli import access, blocking, config_file, options
 from appliance.cli.examples import add_examples
-from appliance.cli.operations import backing_up, front_panel, maintaining, notifying, updating
+from appliance.cli.operations import (
+    backing_up,
+    front_panel,
+    maintaining,
+    notifying,
+    reporting,
+    resetting,
+    scheduling,
+    updating,
+)
 from appliance.cli.options import Paths, connected_client, json_option, with_paths
 from appliance.cli.parameters import DepartmentId, EventName
 from appliance.cli.shell import EXIT_FAILED, Verbs, version_text
@@ -132,10 +141,13 @@ for verb in (
     *blocking.VERBS,
     *config_file.VERBS,
     *maintaining.VERBS,
+    *scheduling.VERBS,
+    *reporting.VERBS,
     *front_panel.VERBS,
     *notifying.VERBS,
     *updating.VERBS,
     *backing_up.VERBS,
+    *resetting.VERBS,
 ):
     main.add_command(verb)
 add_examples(main)

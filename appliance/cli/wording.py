@@ -17,6 +17,10 @@ COMMANDS = {
     "maintenance:extend": "appliance maintenance extend",
     "maintenance:start": "appliance maintenance start",
     "maintenance:stop": "appliance maintenance stop",
+    "report:get": "appliance report",
+    "schedule:list": "appliance schedule list",
+    "schedule:add": "appliance schedule add",
+    "schedule:remove": "appliance schedule remove",
     "config:check": "appliance check-config",
     "config:apply": "appliance apply",
     "config:confirm": "appliance confirm",
@@ -33,6 +37,7 @@ COMMANDS = {
     "panel:press": "appliance panel press",
     "panel:test": "appliance panel test",
     "update:restart": "appliance update --restart",
+    "system:reset": "appliance reset",
     "token:list": "appliance token list",
     "token:revoke": "appliance token revoke",
 }
@@ -52,7 +57,6 @@ _DASHBOARDS = dict.fromkeys(
         "incident:list",
         "incident:mute",
         "incident:unmute",
-        "report:get",
         "site:list",
         "audit:get",
         "config:get",
@@ -78,6 +82,8 @@ _OPTIONS = {
     "duration": "--duration: ",
     "reason": "--reason: ",
     "impact": "--impact: ",
+    "window": "--window: ",
+    "days": "--days: ",
 }
 _KEY = re.compile(r"^(?P<key>[a-zA-Z]+)(?:\[\d+\])?: ")
 _INSTANT = re.compile(r"\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z")

@@ -9,6 +9,7 @@ from appliance.config.notifications import (
     MOST_READERS,
     BrokerSection,
     MailSection,
+    NotificationsSection,
     RuleSection,
     WebhookSection,
 )
@@ -36,6 +37,8 @@ def contradictions(config: Config) -> Iterator[str]:
     begin, _, end = config.update.window.partition("-")
     if begin == end:
         yield "update: the window ends when it begins; give it an hour at least, such as 03:00-05:00"
+    if (config.backup.folder is None) is not (config.backup.secret is None):
+        yield "backup: it needs folder and secret together, or neither"
     pins = [config.panel.button, config.panel.led_status, config.panel.led_alert, config.panel.led_activity]
     if len(set(pins)) < len(pins):
         yield "panel: a pin is given twice; the button and each LED need their own"
@@ -171,7 +174,8 @@ def _in_notifications(config: Config) -> Iterator[str]:
     for number, rule in enumerate(section.rules, 1):
         for fault in _in_rule(rule, names, [one.id for one in config.departments]):
             yield f"notifications.rules[{number}]: {fault}"
-    led_to = {name for rule in section.rules for name in rule.channels}
+    yield from _in_reports(section, [one.id for one in config.departments])
+    led_to = {*chain(*(rule.channels for rule in section.rules), *(report.channels for report in section.reports))}
     for name in [one for one in names if one not in led_to]:
         yield f'notifications: no rule sends anything to "{name}"; name it in the channels of a rule'
 
@@ -206,9 +210,23 @@ def _in_rule(rule: RuleSection, channels: Sequence[str], departments: Sequence[s
     for name in rule.channels:
         if name not in channels:
             yield f'the channel "{name}" is not configured; there are {", ".join(channels) or "none"}'
-    for department in rule.departments:
-        if department not in departments:
-            yield f'the department "{department}" is not configured'
+    yield from _unknown(rule.departments, departments)
     begin, _, end = (rule.quiet or "00:00-00:01").partition("-")
     if begin == end:
         yield "its quiet hours end when they begin; leave them out, or give two times"
+
+
+def _in_reports(section: NotificationsSection, departments: Sequence[str]) -> Iterator[str]:
+    mails = [one.name for one in section.mail]
+    for number, report in enumerate(section.reports, 1):
+        place = f"notifications.reports[{number}]"
+        if not report.channels:
+            yield f"{place}: it has no channels; name those that it is sent by"
+        for name in [one for one in report.channels if one not in mails]:
+            there_are = ", ".join(mails) or "none"
+            yield f'{place}: "{name}" is no channel of mail, by which alone reports are sent; there are {there_are}'
+        yield from (f"{place}: {fault}" for fault in _unknown(report.departments, departments))
+
+
+def _unknown(named: Sequence[str], departments: Sequence[str]) -> Iterator[str]:
+    return (f'the department "{one}" is not configured' for one in named if one not in departments)

@@ -198,6 +198,8 @@ def _in_notifications(before: NotificationsSection, after: NotificationsSection)
         yield f"The channel {name} is removed, with what waits for it."
     if before.rules != after.rules:
         yield f"The rules of notifications change: there are {len(after.rules)}, there were {len(before.rules)}."
+    if before.reports != after.reports:
+        yield f"The reports by mail change: there are {len(after.reports)}, there were {len(before.reports)}."
 
 
 def _in_section(before: Section, after: Section, section: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The section of notifications: channels by which notices leave the appliance, and rules that say which and when."""
 
 from collections.abc import Iterator, Sequence
+from datetime import time
 from typing import Annotated, Literal
 
 import msgspec
@@ -18,8 +19,10 @@ from appliance.core.alerting.channels import (
     WebhookReceiver,
 )
 from appliance.core.alerting.notice import Topic
+from appliance.core.alerting.report_order import ReportOrder
 from appliance.core.alerting.rules import NotificationRule
 from appliance.core.detection.incident import Severity
+from appliance.core.metering.quota import QuotaKind
 from appliance.core.operations.update_window import window_of
 
 MOST_READERS = 20  # of a channel; a longer list is the mail server's
@@ -68,6 +71,8 @@ MailAddress = Annotated[
         description='a mail address, such as "it@example.org"',
     ),
 ]
+SPANS = {"day": QuotaKind.DAILY, "week": QuotaKind.WEEKLY, "month": QuotaKind.MONTHLY}
+SpanWord = Annotated[Literal["day", "week", "month"], Meta(description='"day", "week" or "month"')]
 DigestSeconds = Annotated[
     int,
     Meta(
@@ -146,6 +151,18 @@ class RuleSection(Section, frozen=True, kw_only=True):
     digest: DigestSeconds = 0
 
 
+class ReportSection(Section, frozen=True, kw_only=True):
+    """A report by mail. `channels`: of mail; `span`: what each report is about; `departments`: empty for all.
+
+    `at`: the local time at which it is sent, on the day after the span.
+    """
+
+    channels: tuple[ChannelName, ...]
+    span: SpanWord
+    departments: tuple[kinds.DepartmentId, ...] = ()
+    at: kinds.LocalTime = "06:00"  # read before work; the history of the night is on the disk by then
+
+
 class NotificationsSection(Section, frozen=True, kw_only=True):
     """Who is told of what without being connected. Without a rule, nobody is."""
 
@@ -154,6 +171,7 @@ class NotificationsSection(Section, frozen=True, kw_only=True):
     syslog: tuple[SyslogSection, ...] = ()
     mqtt: tuple[BrokerSection, ...] = ()
     rules: tuple[RuleSection, ...] = ()
+    reports: tuple[ReportSection, ...] = ()
 
     @property
     def channels(self) -> Sequence[ChannelSection]:
@@ -178,6 +196,13 @@ class NotificationsSection(Section, frozen=True, kw_only=True):
             )
             for one in self.rules
         )
+
+    def as_report_orders(self, departments: Sequence[str]) -> Iterator[ReportOrder]:
+        """The reports, as the core's values: one for each channel and department. `departments`: all."""
+        for one in self.reports:
+            for channel in one.channels:
+                for department in one.departments or departments:
+                    yield ReportOrder(channel, department, SPANS[one.span], time.fromisoformat(one.at))
 
 
 _RECEIVERS: dict[type[ChannelSection], type[Receiver]] = {

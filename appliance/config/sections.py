@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 import appliance.config.values as kinds
-from appliance.config.notifications import NotificationsSection
+from appliance.config.notifications import NotificationsSection, SecretName
 from appliance.config.section import Section
 from appliance.core.access.person import Role
 from appliance.core.blocking.blocked_names import SharedAddresses
@@ -251,6 +251,18 @@ class UpdateSection(Section, frozen=True, kw_only=True):
     window: kinds.DailyWindow = "03:00-05:00"
 
 
+class BackupSection(Section, frozen=True, kw_only=True):
+    """A backup each day; without a `folder` there is none. `secret`: the file with the passphrase.
+
+    `at`: local time, when nobody works and before the update's window; `keep`: so many of the latest, a week of them.
+    """
+
+    folder: kinds.Folder | None = None
+    secret: SecretName | None = None
+    at: kinds.LocalTime = "02:30"
+    keep: kinds.Keep = 7
+
+
 class PanelSection(Section, frozen=True, kw_only=True):
     """BCM pin numbers of the button and the LEDs; `hold`: seconds the button is held for maintenance."""
 
@@ -286,6 +298,7 @@ class Config(Section, frozen=True, kw_only=True):
     limits: LimitsSection = DEFAULT_LIMITS
     panel: PanelSection = PanelSection()
     update: UpdateSection = UpdateSection()
+    backup: BackupSection = BackupSection()
     notifications: NotificationsSection = NotificationsSection()
 
     @property

@@ -121,6 +121,11 @@ DailyWindow = Annotated[
         description='two local times, such as "03:00-05:00"',
     ),
 ]
+LocalTime = Annotated[
+    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description='a local time, such as "06:00"')
+]
+Folder = Annotated[str, Meta(pattern=r"^/[^\x00-\x1f\x7f]{1,254}\Z", description='a folder, such as "/mnt/nas"')]
+Keep = Annotated[int, Meta(ge=1, le=365, description="a whole number from 1 to 365")]
 NameEntry = Annotated[
     str,
     Meta(

@@ -138,6 +138,7 @@ class Press(StrEnum):
 
     SHORT = "short"
     HELD = "held"
+    LONG = "long"  # held on after that: it asks for a reset, which a short one confirms
 
 
 class Light(StrEnum):

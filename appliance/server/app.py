@@ -1,6 +1,6 @@
 """The server: answers clients' calls and requests for pages, and ends sessions in time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,11 +11,13 @@ from appliance.core.access.forwarded import is_trusted
 from appliance.core.access.login_backoff import BackoffRules, LoginBackoff
 from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.moment import Moment
+from appliance.core.operations.report import ReportSpan
 from appliance.core.refusal import Code, Refused
 from appliance.server.access.admission import TokenAdmission
 from appliance.server.acknowledgement import acknowledged, error_event
 from appliance.server.calls.call_table import CALLS, carry_out
-from appliance.server.calls.context import Context
+from appliance.server.calls.context import Context, TimeSlice
+from appliance.server.calls.metering.reports import ReportSource, report_of
 from appliance.server.delivery.fanout import Fanout
 from appliance.server.delivery.packets import LONGEST_MESSAGE_BYTES
 from appliance.server.delivery.repetition import Repetitions, split_key
@@ -75,6 +77,11 @@ class Server:
         self._services.authenticator.step(now)
         self._sessions.end_invalid(now)
         self._engine.drop_overdue(now)
+
+    def report(self, department: str, span: ReportSpan, now: Moment) -> Mapping[str, Any]:
+        """The answer of `report:get`, for the appliance itself; others have their turn meanwhile."""
+        source = ReportSource(self._services, self._fanout, now, TimeSlice())
+        return report_of(source, department, span).payload()
 
     def close(self) -> None:
         """Disconnect every client."""

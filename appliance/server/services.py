@@ -16,6 +16,7 @@ from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.panel_watch import PanelWatch
+from appliance.monitor.operations.schedule_watch import ScheduleWatch
 from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.operations.update_monitor import UpdateMonitor
 from appliance.monitor.traffic.device_watch import DeviceWatch
@@ -47,6 +48,7 @@ class Services:
     metering: Metering
     requests: QuotaRequests
     enforcement: Enforcement
+    schedules: ScheduleWatch
     history: HistoryRecorder
     insight: Insight
     devices: DeviceWatch

@@ -8,6 +8,7 @@ Each rung takes by name what the rungs before it have built. Nothing moves yet: 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 
 from eventlet import tpool
@@ -22,13 +23,15 @@ from appliance.monitor.blocking.list_imports import ListImports
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.quota_requests import QuotaRequests
+from appliance.monitor.operations.backup_watch import BackupWatch
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.fast_path import FastPath
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.panel_watch import PanelWatch
+from appliance.monitor.operations.schedule_watch import ScheduleWatch
 from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.state_hold import StateHold
-from appliance.monitor.operations.status import ServiceRun, StatusMonitor
+from appliance.monitor.operations.status import ServiceRun, StatusMonitor, TroubleSource
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.operations.update_monitor import UpdateMonitor
 from appliance.monitor.traffic.device_watch import DeviceWatch
@@ -51,6 +54,7 @@ from appliance.service.monitors import (
     build_metering,
     build_panel,
     build_rate_watch,
+    build_schedules,
     build_self_check,
     build_status,
     build_updates,
@@ -91,6 +95,7 @@ class Monitors:
     metering: Metering
     requests: QuotaRequests
     enforcement: Enforcement
+    schedules: ScheduleWatch
     rate_watch: RateWatch
     device_watch: DeviceWatch
     insight: Insight
@@ -125,6 +130,7 @@ class Appliance:
     authentication: Authentication
     monitors: Monitors
     notifications: NotificationDesk
+    backups: BackupWatch | None
     release: ReleaseRequest
     server: Server
 
@@ -135,7 +141,8 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     fanout, release = Fanout(simulated=machine.is_simulated, alerts=disk.alerts), ReleaseRequest()
     hold = StateHold([disk.state.store, disk.history_store, disk.alerts, *authentication.files, fanout])
     desk = build_notifications(config, disk.state.store.notices, state_dir, is_simulated=machine.is_simulated)
-    base = lay_foundation(config, machine, disk, fanout, desk=desk, hold=hold)
+    backups = None if machine.is_simulated else _backups_over(config, disk, state_dir, trial)
+    base = lay_foundation(config, machine, disk, fanout, desk=desk, hold=hold, backups=backups)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     hold.savers = monitors.savers
     services = gather_services(base, monitors, desk, authentication=authentication, trial=trial, release=release)
@@ -148,6 +155,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
         authentication=authentication,
         monitors=monitors,
         notifications=desk,
+        backups=backups,
         release=release,
         server=_server_over(config, fanout, services, authentication),
     )
@@ -158,8 +166,27 @@ def _server_over(config: Config, fanout: Fanout, services: Services, authenticat
     return Server(fanout=fanout, services=services, limits=limits, section=section, tls=authentication.tls)
 
 
+def _backups_over(config: Config, disk: Disk, state_dir: Path, trial: ConfigTrial) -> BackupWatch | None:
+    """What makes a backup each day; `None`: the configuration wants none."""
+    section = config.backup
+    if section.folder is None:
+        return None
+    from appliance.service.backup.daily_backup import BackupProcess  # what it needs is loaded only where it is wanted
+
+    facts = {"folder": section.folder, "secret": section.secret, "keep": section.keep, "state_dir": str(state_dir)}
+    process, at = BackupProcess(facts, lambda: trial.read().path), time.fromisoformat(section.at)
+    return BackupWatch(process, at=at, zone=config.zone, is_held=lambda: disk.state.store.is_held)
+
+
 def lay_foundation(
-    config: Config, machine: Machine, disk: Disk, fanout: Fanout, *, desk: NotificationDesk, hold: StateHold
+    config: Config,
+    machine: Machine,
+    disk: Disk,
+    fanout: Fanout,
+    *,
+    desk: NotificationDesk,
+    hold: StateHold,
+    backups: BackupWatch | None = None,
 ) -> Foundation:
     """What every monitor is built on. An event goes to the dashboards, and to those who are not connected."""
 
@@ -173,7 +200,7 @@ def lay_foundation(
         store=disk.state.store,
         publish=publish,
         run=ServiceRun(machine.clock().monotonic_s, fanout.count_clients, lambda: fanout.published),
-        troubles=(desk.troubles,),
+        troubles=(desk.troubles, *([] if backups is None else [backups.troubles])),
         hold=hold,
     )
 
@@ -199,18 +226,18 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
 def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
     """All monitors, each over those before it."""
     mode, metering = build_maintenance(base), build_metering(base, history_store=disk.history_store)
-    enforcement = _blocking_over(base, mode)
+    enforcement, schedules = _blocking_over(base, mode, metering)
     rates, devices = build_rate_watch(base, metering=metering, store=disk.history_store), _devices_over(base, metering)
     insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rates, device_watch=devices)
-    history = build_history(config=base.config, history_store=disk.history_store)
-    lists = ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
-    sources = [one.troubles for one in (metering, disk.state, authentication, history, trial, lists, enforcement)]
+    history, lists = _history_over(base, disk), _lists_over(base, disk, enforcement)
+    sources = (metering, disk.state, authentication, history, trial, lists, enforcement, schedules)
     return Monitors(
         maintenance_mode=mode,
         panel=_panel_over(base, mode, authentication, trial),
         metering=metering,
         requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
+        schedules=schedules,
         rate_watch=rates,
         device_watch=devices,
         insight=insight,
@@ -219,7 +246,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         fast_path=FastPath(base.config.as_departments(), base.config.position, base.machine.forwarding),
         updates=build_updates(base, audit_store=authentication.audit_store, maintenance_mode=mode, trial=trial),
         self_check=build_self_check(base, metering, enforcement, store_obstacle=lambda: disk.state.store.obstacle),
-        status=build_status(base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=sources),
+        status=_status_over(base, metering, enforcement, insight, [one.troubles for one in sources]),
     )
 
 
@@ -228,13 +255,36 @@ def _devices_over(base: Foundation, metering: Metering) -> DeviceWatch:
     return build_device_watch(base, metering=metering, learning_s=learning_s)
 
 
-def _blocking_over(base: Foundation, maintenance_mode: MaintenanceMode) -> Enforcement:
-    return build_blocking(
+def _blocking_over(
+    base: Foundation, maintenance_mode: MaintenanceMode, metering: Metering
+) -> tuple[Enforcement, ScheduleWatch]:
+    enforcement = build_blocking(
         config=base.config,
         packet_filter=base.machine,
         store=base.store,
         publish=base.publish,
         require_writable=maintenance_mode.require_writable,
+    )
+    return enforcement, build_schedules(base, metering, enforcement)
+
+
+def _history_over(base: Foundation, disk: Disk) -> HistoryRecorder:
+    return build_history(config=base.config, history_store=disk.history_store)
+
+
+def _lists_over(base: Foundation, disk: Disk, enforcement: Enforcement) -> ListImports:
+    return ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
+
+
+def _status_over(
+    base: Foundation,
+    metering: Metering,
+    enforcement: Enforcement,
+    insight: Insight,
+    trouble_sources: Sequence[TroubleSource],
+) -> StatusMonitor:
+    return build_status(
+        base, metering=metering, enforcement=enforcement, insight=insight, trouble_sources=trouble_sources
     )
 
 
@@ -246,6 +296,7 @@ def _panel_over(
         maintenance_mode=maintenance_mode,
         audit_store=authentication.audit_store,
         short_press_actions=(trial.confirm_by_hand, authentication.pairing.open_window),
+        reset=None if base.machine.is_simulated else trial.reset,
     )
 
 
@@ -267,6 +318,7 @@ def gather_services(
         metering=monitors.metering,
         requests=monitors.requests,
         enforcement=monitors.enforcement,
+        schedules=monitors.schedules,
         history=monitors.history,
         insight=monitors.insight,
         devices=monitors.device_watch,

@@ -9,6 +9,7 @@
     insight              captured packets; asks metering for rates, orders blocks
     status               all of these
     self-check           metering and blocking
+    schedules            blocking and metering, which follow them
     updates              maintenance and a configuration on trial, during which it begins nothing by itself
 
 The service, the restore at a boot, the tests and the benches build their monitors here, and nowhere else. Nothing that
@@ -30,6 +31,7 @@ from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.operations.config_trial import ConfigTrial
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.panel_watch import PanelWatch
+from appliance.monitor.operations.schedule_watch import ScheduleWatch
 from appliance.monitor.operations.self_check import SelfCheck
 from appliance.monitor.operations.setup_monitor import SetupMonitor
 from appliance.monitor.operations.state_hold import StateHold
@@ -73,9 +75,10 @@ def build_panel(
     maintenance_mode: MaintenanceMode,
     audit_store: AuditStore,
     short_press_actions: Sequence[Callable[[Moment], bool]] = (),
+    reset: Callable[[str], None] | None = None,
 ) -> PanelWatch:
     """The button and the lights. `short_press_actions`: the first that returns true has taken the press."""
-    return PanelWatch(base.machine.panel, maintenance_mode, audit_store, short_press_actions)
+    return PanelWatch(base.machine.panel, maintenance_mode, audit_store, short_press_actions, reset)
 
 
 def build_metering(base: Foundation, *, history_store: HistoryStore | None = None) -> Metering:
@@ -118,6 +121,12 @@ def build_blocking(
         publish=publish,
         shared=config.protection.shared,
     )
+
+
+def build_schedules(base: Foundation, metering: Metering, enforcement: Enforcement) -> ScheduleWatch:
+    """The schedules of blocks and quotas."""
+    departments, zone = [one.id for one in base.config.departments], base.config.zone
+    return ScheduleWatch(base.store, departments=departments, zone=zone, enforcement=enforcement, metering=metering)
 
 
 def build_rate_watch(base: Foundation, *, metering: Metering, store: RateStore) -> RateWatch:

@@ -11,11 +11,13 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.config import Config
 from appliance.core.positions import POSITIONS
+from appliance.monitor.operations.schedule_watch import scheduled_blocks
 from appliance.service.machines import CannotStart
 from appliance.service.monitors import build_blocking
 from appliance.service.real_machine import open_packet_filter
 from appliance.service.state_recovery import read_state
 from appliance.system.device.clock import KernelClock
+from appliance.system.erasure import is_marked
 from appliance.system.nftables.libnftables import FirewallUnavailable
 from appliance.system.ownership import OwnedElsewhere, own_packet_filter
 from appliance.system.storage.store import BLOCKS, NOT_READABLE, SqliteStore
@@ -32,6 +34,8 @@ def restore(config_file: Path | None, state_dir: Path) -> str:
 
     Raises `ConfigError`, or `CannotStart` where some are not in force; the service then mends what it can.
     """
+    if is_marked(state_dir):
+        return "the appliance is being reset: nothing is put in force"
     if config_file is None:
         return "there is no configuration; the service chooses what to look at when it starts"
     config = configuration.load(config_file)
@@ -69,7 +73,8 @@ def _restored(config: Config, store: SqliteStore, parts: ExitStack) -> str:
     enforcement = build_blocking(
         config=config, packet_filter=packet_filter, store=store, publish=lambda _: None, require_writable=lambda: None
     )
-    enforcement.restore(now)
+    departments = [one.id for one in config.departments]
+    enforcement.restore(now, scheduled_blocks(store, departments, now, config.zone))
     tallies = [(one.interface, *enforcement.tally(one)) for one in config.as_departments()]
     open_at = [interface for interface, wanted, enforced in tallies if enforced < wanted]
     if open_at:

@@ -30,6 +30,7 @@ from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.quota_requests import QuotaRequests
 from appliance.monitor.metering.utilization import FLOWS_S
 from appliance.monitor.operations.fast_path import FAST_PATH_S
+from appliance.monitor.operations.schedule_watch import scheduled_blocks
 from appliance.server.http.listener import Listener, listen
 from appliance.server.pages.cut_off import CutOffPage
 from appliance.service.composition import Appliance
@@ -56,6 +57,8 @@ MEDIUM_S = 10.0  # a power cut may take back what was saved so shortly before it
 TRIAL_S = 0.25  # a client has so long at least to read that its new configuration is tried
 NOTICES_S = 1.0  # a transaction for all that was heard; a message waits for some seconds anyway
 CHANNEL_S = 1.0  # a look into the database, where nothing waits
+REPORTS_S = 10.0  # a report comes within seconds of its minute
+BACKUPS_S = 5.0  # it takes seconds to minutes
 UPDATES_S = 1.0  # the updater writes how far it is every few seconds
 DEVICES_S = 1.0  # what a device said of itself is shown within a second
 SELF_CHECK_S = 5.0  # nine looks within the time after which silence is a fault
@@ -95,7 +98,7 @@ class Service:
         sys.setswitchinterval(SWITCH_S)
         parts, now = self._appliance, self._clock()
         parts.machine.panel.show(STARTING)
-        _restore(parts.monitors.enforcement, now)  # first of all: what is blocked stays so
+        self._restore(now)  # first of all: what is blocked stays so
         self._meter(now)  # the other steps look at the links that this one reads
         parts.monitors.maintenance_mode.begin(now)
         self._obey_signals()
@@ -137,6 +140,8 @@ class Service:
             Timed("fast path", FAST_PATH_S, lambda _: parts.monitors.fast_path.step(parts.monitors.metering.links)),
             Timed("notices", NOTICES_S, parts.notifications.step),
             *(Timed(f"channel {one.name}", CHANNEL_S, one.step) for one in parts.notifications.channels.values()),
+            *self._reports(),
+            *self._backups(),
             Timed("updates", UPDATES_S, parts.monitors.updates.step),
             Timed("self-check", SELF_CHECK_S, parts.monitors.self_check.step),
             Timed("memory", MEMORY_S, lambda _: give_back()),
@@ -145,6 +150,18 @@ class Service:
             Timed("certificate", CERTIFICATE_S, self._renew_certificate),
             Timed("certificate file", CERTIFICATE_FILE_S, parts.authentication.reload_certificate),
         )
+
+    def _reports(self) -> Sequence[Timed]:
+        """The step of reports by mail, where any is ordered; its modules are loaded only there."""
+        if not self._appliance.config.notifications.reports:
+            return ()
+        from appliance.service.alerting.report_mail import build_report_desk
+
+        return (Timed("reports", REPORTS_S, build_report_desk(self._appliance).step),)
+
+    def _backups(self) -> Sequence[Timed]:
+        watch = self._appliance.backups
+        return () if watch is None else (Timed("backups", BACKUPS_S, watch.step),)
 
     def _attach_capture(self, interfaces: Collection[str]) -> None:
         links = self._appliance.monitors.metering.links
@@ -184,6 +201,17 @@ class Service:
         )
         return [eventlet.spawn(self._drive, "the cut-off page", partial(listener.serve, listening_socket))]
 
+    def _restore(self, now: Moment) -> None:
+        """Put the saved blocks in force, without looking for garbage among 100,000 blocks, then or later."""
+        parts, config = self._appliance, self._appliance.config
+        departments = [one.id for one in config.departments]
+        gc.disable()
+        scheduled = scheduled_blocks(parts.disk.state.store, departments, now, config.zone)
+        parts.monitors.enforcement.restore(now, scheduled)
+        parts.monitors.enforcement.remember(now)
+        gc.freeze()  # else each full collection would walk them all, and stop everybody for a second
+        gc.enable()
+
     def _meter(self, now: Moment) -> None:
         passed = self._appliance.monitors.metering.step(now)
         self._appliance.monitors.history.record_passed(passed.departments, passed.hosts, now)
@@ -201,6 +229,7 @@ class Service:
         if parts.machine.people is not None:
             monitors = parts.monitors
             act_for(parts.machine.people, monitors.enforcement, monitors.metering, monitors.requests, now)
+        parts.monitors.schedules.step(now)
         parts.monitors.enforcement.step(now)
         parts.monitors.status.status_step(now)  # after it: no department is called well before its blocks hold
 
@@ -250,6 +279,8 @@ class Service:
     def _close(self) -> None:
         parts, now = self._appliance, self._clock()
         parts.server.close()
+        if parts.backups is not None:
+            parts.backups.end()
         parts.monitors.maintenance_mode.end(now)
         for save in parts.monitors.savers:
             save(now)
@@ -260,15 +291,6 @@ class Service:
         parts.machine.close()
         parts.authentication.close()
         parts.disk.state.store.close()
-
-
-def _restore(enforcement: Enforcement, now: Moment) -> None:
-    """Put the saved blocks in force, without looking for garbage among 100,000 blocks, then or later."""
-    gc.disable()
-    enforcement.restore(now)
-    enforcement.remember(now)
-    gc.freeze()  # else each full collection would walk them all, and stop everybody for a second
-    gc.enable()
 
 
 def _repeat(row: Timed, clock: Callable[[], Moment]) -> None:

@@ -23,6 +23,7 @@ from appliance.service.composition import build_appliance
 from appliance.service.log_limits import LogRateLimit
 from appliance.service.machines import CannotStart, Machine, choose_config, simulated_machine
 from appliance.service.running import BACKLOG, Service
+from appliance.system.erasure import is_marked
 from appliance.system.ownership import END_WITHIN_S, LOOK_S, OwnedElsewhere, own_packet_filter, own_state
 from appliance.system.storage.config_files import ConfigFileWriter
 
@@ -43,6 +44,9 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Call
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     with ExitStack() as owned:
         _own(state_dir, owned)  # before all else: what lies there may be another appliance's
+        if is_marked(state_dir) and not simulate:
+            _finish_reset(state_dir)
+            config_file = config_file if config_file is not None and config_file.exists() else None
         exit_code, successor = _run(config_file, state_dir, simulate=simulate, show=show)
     if successor is not None:
         _become(successor)
@@ -69,6 +73,17 @@ def _run(
     if exit_code and trial.current is not None and trial.successor is None:
         trial.successor = Successor(None)
     return exit_code, trial.successor
+
+
+def _finish_reset(state_dir: Path) -> None:
+    from appliance.service.backup.factory_reset import finish_reset  # what it needs, most starts do without
+
+    try:
+        finish_reset(state_dir)
+    except OSError as error:
+        raise CannotStart(
+            f"the reset that was ordered cannot be finished: {error}; erase the medium elsewhere"
+        ) from None
 
 
 def _own(state_dir: Path, owned: ExitStack) -> None:

@@ -1,13 +1,17 @@
 """Channels and rules as a person writes them, with every kind of fault."""
 
+from datetime import time
+
 import pytest
 
 from appliance.config import ConfigError, parse
 from appliance.config.differences import changes
 from appliance.core.alerting.channels import MailReceiver, Seal
 from appliance.core.alerting.notice import Topic
+from appliance.core.alerting.report_order import ReportOrder
 from appliance.core.alerting.rules import NotificationRule
 from appliance.core.detection.incident import Severity
+from appliance.core.metering.quota import QuotaKind
 from appliance.core.operations.update_window import window_of
 
 BASE = """
@@ -234,3 +238,35 @@ def test_a_channel_of_each_kind_can_be_configured_beside_the_others() -> None:
         ("logs", "syslog", "logs.example.org:6514"),
         ("home", "mqtt", "192.168.1.5:8883 (appliance/)"),
     ]
+
+
+REPORT = """
+[[notifications.reports]]
+channels = ["it"]
+span = "week"
+"""
+
+
+def test_reports_go_by_mail_one_for_each_department() -> None:
+    config = parse((BASE + MAIL + REPORT).encode(), "file")
+    orders = list(config.notifications.as_report_orders(["a", "b"]))
+    assert orders == [ReportOrder("it", one, QuotaKind.WEEKLY, time(6)) for one in ("a", "b")]
+    more = parse((BASE + MAIL + REPORT + 'departments = ["a"]\nat = "07:30"\n').encode(), "file")
+    assert list(more.notifications.as_report_orders(["a", "b"])) == [
+        ReportOrder("it", "a", QuotaKind.WEEKLY, time(7, 30))
+    ]
+    assert changes(config, more, frozenset()) == ["The reports by mail change: there are 1, there were 1."]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (REPORT, '"it" is no channel of mail, by which alone reports are sent; there are none'),
+        (MAIL + REPORT.replace('"it"', ""), "it has no channels; name those that it is sent by"),
+        (MAIL + REPORT + 'departments = ["b"]', 'the department "b" is not configured'),
+        (MAIL + REPORT.replace("week", "year"), '"day", "week" or "month"'),
+        (MAIL + REPORT + 'at = "6:00"', 'a local time, such as "06:00"'),
+    ],
+)
+def test_a_report_that_cannot_be_sent_is_a_fault(text: str, fault: str) -> None:
+    assert any(fault in line for line in faults(text))

@@ -141,7 +141,7 @@ test('needs and sentence name what is wrong once, and rows come the worst first'
   const figure = (value) => ({ value, peek: () => value });
   const department = (id, more) => ({
     id, facts: figure({ id, name: id, onExceeded: 'block', thresholds: [0.8, 0.95], throttleRate: null }), quotas: figure([]), recent: state.emptyRecent(), rateDown: figure(0), rateUp: figure(0), usedToday: figure(0),
-    unaccountedPercent: figure(null), reachesLimitAt: figure(null), isActive: figure(true), health: figure(1), reasons: figure([]), wanted: figure(0), enforced: figure(0), devices: figure(1), ...more,
+    unaccountedPercent: figure(null), areLimitsPaused: figure(false), reachesLimitAt: figure(null), isActive: figure(true), health: figure(1), reasons: figure([]), wanted: figure(0), enforced: figure(0), devices: figure(1), ...more,
   });
   const trouble = 'the list bad could not be read';
   state.appliance.value = { position: 'gateway', isClockTrusted: true, startedAt: '2026-11-01T00:00:00.000Z', periods: { metering: 1 } };

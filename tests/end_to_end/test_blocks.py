@@ -124,17 +124,18 @@ def stopped(appliance: Installed) -> dict[str, float]:
 
 def test_what_did_not_pass_is_counted_by_who_wanted_it(inline: Network, tmp_path: Path) -> None:
     inline.start_dns()
+    others = dict.fromkeys(("detection", "list", "schedule", "false source"), 0)
     host, used_up = inline.hosts[0], '[departments.quota]\ndaily = "0 B"\non_exceeded = "block"\n'
     with Installed(inline, tmp_path, used_up) as appliance, appliance.client() as client:
         client.wait_for("usage:update", count=2)
         assert not host.ping(WEB_V4[0], wait_s=0.2)
-        assert stopped(appliance) == {"manual": 0, "detection": 0, "list": 0, "quota": 1, "false source": 0}
+        assert stopped(appliance) == {**others, "manual": 0, "quota": 1}
         assert client.call("ip:block", {"addresses": [WEB_V4[1], "blocked.test"]})["success"]
         for address, port in ((WEB_V4[1], 80), (WEB_V4[0], 443), (WEB_V6[0], 443)):
             assert host.fetch(address, port=port).returncode == REFUSED
         assert ask(host, "blocked.test", inline.uplink.ipv4) == NONE
         assert ask(host, "www.example.com", inline.uplink.ipv4) == FOUND
-        assert stopped(appliance) == {"manual": 2, "detection": 0, "list": 0, "quota": 3, "false source": 0}
+        assert stopped(appliance) == {**others, "manual": 2, "quota": 3}
 
 
 def test_who_scans_is_blocked_by_itself_where_that_is_wanted(gateway: Network, tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from appliance.core.alerting.report_order import ReportKey
+from appliance.core.metering.quota import QuotaKind
+from appliance.system.storage.store import SqliteStore
 from tests.client.node import NodeClient
 from tests.end_to_end.installed import COMMAND
 from tests.end_to_end.simulated import Simulated
@@ -133,3 +136,40 @@ def test_what_waits_outlives_the_kill_of_service_and_receiver(
     assert len({*ids}) == len(ids)
     shown = notify(service, "list").stdout
     assert f"it: mail to it@example.org by 127.0.0.1:{mail_port}\n  delivered last at " in shown
+
+
+REPORTS = """
+[[notifications.mail]]
+name = "it"
+server = "127.0.0.1"
+port = {it}
+seal = "none"
+sender = "pi@example.org"
+recipients = ["it@example.org"]
+[[notifications.reports]]
+channels = ["it"]
+span = "day"
+departments = ["dept123"]
+at = "00:00"
+"""
+
+
+def test_a_report_of_yesterday_comes_by_mail_and_says_what_the_shell_says(tmp_path: Path) -> None:
+    with (
+        reserve_port() as reserved,
+        mail_server(port := reserved.getsockname()[1], tmp_path),
+        closing(Simulated(tmp_path, REPORTS.format(it=port))) as service,
+    ):
+        service.start()
+        service.stop()
+        with closing(SqliteStore(tmp_path / "state/simulated.sqlite3")) as store:  # as if it was configured long ago
+            store.save_sent_reports({ReportKey("it", "dept123", QuotaKind.DAILY): date(2026, 1, 1)})
+        service.start()
+        with connected(service) as client:
+            [mail] = wait_for_mail(tmp_path, "report of the day", client)
+        day = re.search(r"dept123-(?P<day>[0-9-]{10})\.csv", mail)
+        assert day is not None
+        shown = service.cli("report", "dept123", day["day"]).stdout
+        for text in (shown, mail):
+            assert "Quotas that were used up: 0. Incidents: 0." in text
+        assert service.cli("report", "dept123", day["day"], "--csv").stdout == "start,down_bytes,up_bytes\n"

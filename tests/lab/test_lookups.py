@@ -247,7 +247,7 @@ def test_refused_hosts_are_counted_and_counts_go_on_when_the_filter_is_replaced(
         assert made.replace_denials([place()], denials("blocked.test"), 0.0) is None
         answers(gateway, "blocked.test")
         answers(gateway, "www.blocked.test", host=1)
-        assert made.refused() == {"manual": 4, "detection": 0, "list": 0}
+        assert made.refused() == {"manual": 4, "detection": 0, "list": 0, "schedule": 0}
         found = {hit.host: hit.packets for hit in made.hit_counts()}
         assert found == {one: 1 for host in gateway.hosts[:2] for one in (host.ipv4, host.ipv6)}
         assert made.replace_denials([place()], [], 0.0) is None

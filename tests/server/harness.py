@@ -55,6 +55,7 @@ from appliance.service.monitors import (
     build_metering,
     build_panel,
     build_rate_watch,
+    build_schedules,
     build_status,
     build_updates,
 )
@@ -220,6 +221,7 @@ class Harness:
             require_writable=maintenance_mode.require_writable,
         )
         enforcement.restore(self.now())
+        self.schedules = build_schedules(base, metering, enforcement)
         self.hear = enforcement.hear
         self._rate_store = history_store = SqliteHistoryStore(state_dir / "history.db")
         self.history = build_history(config=config, history_store=history_store)
@@ -247,6 +249,7 @@ class Harness:
             metering=metering,
             requests=self.requests,
             enforcement=enforcement,
+            schedules=self.schedules,
             history=self.history,
             insight=self.insight,
             devices=self.device_watch,

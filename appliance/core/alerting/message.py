@@ -18,10 +18,19 @@ MOST_LINES = 20  # that a person reads on a telephone
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A text file that goes with a mail. `subtype`: of the media type `text`."""
+
+    name: str
+    subtype: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertMessage:
     """What a channel delivers. `id`: the same in each attempt, so that a receiver can tell a repetition.
 
-    `title`: a line; `lines`: a sentence each; `severity`: the worst.
+    `title`: a line; `lines`: a sentence each; `severity`: the worst. `html`: the same as a page, for mail; empty: none.
     """
 
     id: str
@@ -30,6 +39,8 @@ class AlertMessage:
     title: str
     lines: tuple[str, ...]
     notices: tuple[Notice, ...] = ()
+    html: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def text(self) -> str:

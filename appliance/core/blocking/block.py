@@ -14,6 +14,7 @@ class BlockOrigin(StrEnum):
     MANUAL = "manual"
     DETECTION = "detection"
     LIST = "list"
+    SCHEDULE = "schedule"  # these are in no file: they follow from the schedules and the time
 
 
 BlockKey = tuple[str, str | None, str]  # target, department, origin

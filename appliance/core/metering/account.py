@@ -49,7 +49,7 @@ class Books:
     `granted_bytes`: part of the limit, for this period alone; `grants`: the latest of which it is the sum.
     `reaches_limit_at`: by the rate of the last minutes; `None`: not in this period. `is_exceeded`: it is used up,
     also where the next packet does not fit in the rest. `exceeded_at`: since when; `None`: it is not, or the clock was
-    not trusted then.
+    not trusted then. `is_paused`: it counts, and limits nobody for now.
     """
 
     kind: QuotaKind
@@ -63,6 +63,7 @@ class Books:
     reaches_limit_at: datetime | None = None
     is_exceeded: bool = False
     exceeded_at: datetime | None = None
+    is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,9 @@ class ClosedPeriod:
 
 
 class Account:
-    """The ledgers, the mark and the limits of one department or host."""
+    """The ledgers, the mark and the limits of one department or host. `is_paused`: it counts, and limits nobody."""
+
+    is_paused = False
 
     def __init__(
         self,
@@ -175,20 +178,25 @@ class Account:
         """The kinds whose limit is used up."""
         return tuple(one.kind for one in self.ledgers if quota.is_exceeded(one, self.limits))
 
+    @property
+    def action(self) -> Action:
+        """What happens now to who has used up a limit."""
+        return Action.ALERT if self.is_paused else self.limits.on_exceeded
+
     def stop_at_bytes(self, reading: Reading | None) -> int | None:
         """The meter's total at which the kernel must stop the department; `None`: never.
 
         `reading`: `None` for a meter that does not exist yet and will begin at zero.
         """
         left = self.left_bytes()
-        if self.limits.on_exceeded is not Action.BLOCK or left is None:
+        if self.action is not Action.BLOCK or left is None:
             return None
         return (reading.total_bytes if reading else 0) + left
 
     @property
     def budget(self) -> str:
         """Names what the kernel may let pass: other limits or periods are another budget; empty: it stops nothing."""
-        if self.limits.on_exceeded is not Action.BLOCK:
+        if self.action is not Action.BLOCK:
             return ""
         bounds = [(one.kind, one.start, quota.limit_of(one, self.limits)) for one in self.ledgers]
         return _budget_name(tuple((kind, start, limit) for kind, start, limit in bounds if limit is not None))
@@ -204,7 +212,7 @@ class Account:
 
     def throttle_bytes_s(self) -> int | None:
         """The rate to which the department is throttled now; `None`: it is not."""
-        is_slow = self.limits.on_exceeded is Action.THROTTLE and self.exceeded_kinds()
+        is_slow = self.action is Action.THROTTLE and self.exceeded_kinds()
         return self.limits.throttle_bytes_s if is_slow else None
 
     def books(self, now: Moment, rate_bytes_s: float = 0.0) -> Sequence[Books]:
@@ -225,7 +233,7 @@ class Account:
 
     def cut_off_by(self, now: Moment) -> Sequence[Books]:
         """The used-up quotas that cut the department or host off; empty: it is not cut off."""
-        kinds = self.exceeded_kinds() if self.limits.on_exceeded is Action.BLOCK else ()
+        kinds = self.exceeded_kinds() if self.action is Action.BLOCK else ()
         return [one for one in self.books(now) if one.kind in kinds]
 
     @property
@@ -323,6 +331,7 @@ class Account:
             reaches_limit_at=quota.reaches_limit_at(ledger, self.limits, rate_bytes_s, now.wall, self._zone),
             is_exceeded=is_exceeded,
             exceeded_at=ledger.exceeded_at if is_exceeded else None,
+            is_paused=self.is_paused,
         )
 
     def _closed_period(self, ledger: Ledger, following: date) -> ClosedPeriod:

@@ -1,9 +1,10 @@
 """The button: what a finger means by it, from when the contact closed and opened.
 
-    state       closes      opens          held for `hold_s`    held for `STUCK_S`
+    state       closes      opens          held for `hold_s`    for `LONG_S`    for `STUCK_S`
     open        down
     down                    open, short    held, hold
-    held                    open                                stuck
+    held                    open                                long, long
+    long                    open                                                stuck
     stuck                   open
 
 Anything else changes nothing. A contact that is closed at the start is stuck: whoever has leaned on it, or soldered it,
@@ -15,6 +16,8 @@ from enum import StrEnum, auto
 
 from appliance.core.machine import Press
 
+LONG_S = 10.0  # nobody holds it so long by mistake
+LONGER_S = 2.0  # at least, beyond the time that makes a hold
 STUCK_S = 30.0  # no finger holds so long by intention; a thing that lies on the button does
 
 
@@ -24,6 +27,7 @@ class ButtonState(StrEnum):
     OPEN = auto()
     DOWN = auto()
     HELD = auto()
+    LONG = auto()
     STUCK = auto()
 
 
@@ -33,6 +37,7 @@ class ButtonChange(StrEnum):
     CLOSES = auto()
     OPENS = auto()
     HOLDS = auto()
+    LASTS = auto()
     STICKS = auto()
 
 
@@ -41,7 +46,9 @@ BUTTON: Mapping[tuple[ButtonState, ButtonChange], tuple[ButtonState, Press | Non
     (ButtonState.DOWN, ButtonChange.OPENS): (ButtonState.OPEN, Press.SHORT),
     (ButtonState.DOWN, ButtonChange.HOLDS): (ButtonState.HELD, Press.HELD),
     (ButtonState.HELD, ButtonChange.OPENS): (ButtonState.OPEN, None),
-    (ButtonState.HELD, ButtonChange.STICKS): (ButtonState.STUCK, None),
+    (ButtonState.HELD, ButtonChange.LASTS): (ButtonState.LONG, Press.LONG),
+    (ButtonState.LONG, ButtonChange.OPENS): (ButtonState.OPEN, None),
+    (ButtonState.LONG, ButtonChange.STICKS): (ButtonState.STUCK, None),
     (ButtonState.STUCK, ButtonChange.OPENS): (ButtonState.OPEN, None),
 }
 
@@ -66,7 +73,8 @@ class ButtonWatch:
         """What it means that the contact is as it is by now."""
         held_s = now_s - self._since_s
         held = self._change(ButtonChange.HOLDS) if held_s >= self._hold_s else []
-        return [*held, *(self._change(ButtonChange.STICKS) if held_s >= STUCK_S else [])]
+        long = self._change(ButtonChange.LASTS) if held_s >= max(LONG_S, self._hold_s + LONGER_S) else []
+        return [*held, *long, *(self._change(ButtonChange.STICKS) if held_s >= STUCK_S else [])]
 
     def _change(self, change: ButtonChange) -> list[Press]:
         self.state, press = BUTTON.get((self.state, change), (self.state, None))

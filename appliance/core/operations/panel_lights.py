@@ -4,6 +4,7 @@
                burns                  it is ready
                goes out at times      maintenance
                two flashes            an update is on trial
+               fast                   a short press resets the appliance to factory
     alert      burns                  the disk takes nothing
                fast                   what should be blocked is not all blocked
                three flashes          an incident is open
@@ -27,6 +28,7 @@ from appliance.core.machine import Light, Lights
 class PanelState(StrEnum):
     """What the panel can tell."""
 
+    RESET = "reset waits for a press"
     BOOTING = "booting"
     TRIAL = "update on trial"
     MAINTENANCE = "maintenance"
@@ -48,6 +50,7 @@ class PanelFacts:
 
 # The first of these that is so; else the last line's.
 STATUS: tuple[tuple[PanelState | None, Light], ...] = (
+    (PanelState.RESET, Light.FAST),
     (PanelState.BOOTING, Light.FLASH),
     (PanelState.MAINTENANCE, Light.DIP),
     (PanelState.TRIAL, Light.TWICE),

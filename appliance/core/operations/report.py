@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from appliance.core.duration import duration_text
 from appliance.core.metering.history_series import EARLIEST, LATEST, Step
-from appliance.core.metering.quota import QuotaKind, first_instant, next_start
+from appliance.core.metering.quota import QuotaKind, first_instant, next_start, period_start
 
 ADVICE = "a day such as 2026-11-27, a week such as 2026-W48 or a month such as 2026-10"
 _WRITTEN = re.compile(r"(?P<year>\d{4})-(?:W(?P<week>\d{2})|(?P<month>\d{2})(?:-(?P<day>\d{2}))?)", re.ASCII)
@@ -23,6 +23,14 @@ class ReportSpan:
 
     kind: QuotaKind  # its length is that of a quota period
     first: date
+
+    @property
+    def text(self) -> str:
+        """The span as `span_of` reads it."""
+        if self.kind is QuotaKind.WEEKLY:
+            year, week, _ = self.first.isocalendar()
+            return f"{year}-W{week:02}"
+        return f"{self.first:%Y-%m-%d}" if self.kind is QuotaKind.DAILY else f"{self.first:%Y-%m}"
 
     @property
     def after(self) -> date:
@@ -53,6 +61,17 @@ def span_of(text: str) -> ReportSpan:
     except ValueError:
         raise ValueError(f"there is no {text}; it must be {ADVICE}") from None
     return ReportSpan(QuotaKind.DAILY if match["day"] else QuotaKind.MONTHLY, first)
+
+
+def latest_span(kind: QuotaKind, at: time, wall: datetime, zone: ZoneInfo) -> tuple[ReportSpan, datetime]:
+    """The latest span whose report is due by now, and since when: the local time `at` of the day after its last one."""
+    span = ReportSpan(kind, period_start(kind, wall.astimezone(zone).date())).before
+    due = _due(span, at, zone)
+    return (span, due) if due <= wall else (span.before, _due(span.before, at, zone))
+
+
+def _due(span: ReportSpan, at: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(span.after, at, zone).astimezone(UTC)
 
 
 class Gap(NamedTuple):

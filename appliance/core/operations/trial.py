@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 
 LARGEST_CONFIG_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB
+RESET_MARKER = "reset.pending"  # in the state directory: the next start erases all; it names the configuration file
 TRIAL_S = 120  # long enough to look at a dashboard or walk to the button, short enough to wait for when locked out
 
 

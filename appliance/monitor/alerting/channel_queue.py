@@ -65,6 +65,17 @@ class ChannelQueue:
         """Send a message that says it is a test; returns `None`, or why the receiver has not taken it."""
         return self._send(trial_message(self.name, now.wall, self._sender))
 
+    def deliver(self, message: AlertMessage, now: Moment) -> str | None:
+        """Send a message that did not wait here; returns `None`, or why the receiver has not taken it."""
+        fault = self._send(message)
+        known = self._store.states().get(self.name, self.state)
+        if fault is None:
+            self.state = replace(known, delivered_at=now.wall, fault="", fault_at=None)
+        else:
+            self.state = replace(known, fault=fault, fault_at=now.wall)
+        self._store.settle(self.name, self.state)
+        return fault
+
     def troubles(self) -> list[str]:
         """A sentence where the receiver takes nothing."""
         if self._attempts.failures < TROUBLED_AFTER:

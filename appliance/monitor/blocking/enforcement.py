@@ -7,11 +7,11 @@ blocks that expired and at signs of tampering, not at 100,000 blocks.
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from appliance.core import holdover
-from appliance.core.blocking.block import Block, BlockKey, BlockRequest
+from appliance.core.blocking.block import Block, BlockKey, BlockOrigin, BlockRequest
 from appliance.core.blocking.block_index import BlockIndex, IndexChange
 from appliance.core.blocking.blocked_names import LearnedAddress, SharedAddresses, SparedAddress
 from appliance.core.blocking.lists.block_list import ORIGIN
@@ -31,6 +31,7 @@ from appliance.monitor.blocking.hits import HitCounters, log_some
 from appliance.monitor.blocking.name_learning import NameLearning
 from appliance.monitor.blocking.protections import ProtectedAddresses
 from appliance.monitor.blocking.reconciler import Reconciler
+from appliance.monitor.blocking.suspended_blocks import SuspendedBlocks
 from appliance.ports import DnsFilter, Firewall, Interfaces, Publisher, Store, Upstream
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Enforcement:
 
     _time_saved_s = 0.0  # when the blocks' clock was last saved, by the monotonic clock
     _protected_s = 0.0  # when the protections were last applied, likewise
+    _scheduled: frozenset[BlockKey] = frozenset()  # what schedules wanted at the latest look
 
     def __init__(
         self,
@@ -75,21 +77,22 @@ class Enforcement:
         self._learning = NameLearning(self._index, departments, self._protected, store, shared)
         self._reconciler = Reconciler(places, interfaces, firewall)
         self._dns_reconciler = DnsReconciler(self._reconciler.places, self._index.names, dns_filter)
-        self._hits = HitCounters(self._index, firewall, dns_filter)
+        self._hits, self._suspended = HitCounters(self._index, firewall, dns_filter), SuspendedBlocks(self._index)
 
-    def restore(self, now: Moment) -> None:
+    def restore(self, now: Moment, scheduled: Sequence[Block] = ()) -> None:
         """Put the saved blocks in force. To be called once, before all else, if possible before anything is forwarded.
 
-        Nothing is published yet: the first step does that.
+        `scheduled`: as for `hold_scheduled`. Nothing is published yet: the first step does that.
         """
         self._holdover = holdover.earliest(now, self._store.reckoned_at())
         now = self._holdover.moment(now)
         self._index.protect(self._protected.protections(now))
         blocks = self._configured(self._store.blocks())
         restored = self._index.apply([one if one.number else self._numbered(one) for one in blocks], [])
+        held, _ = self._take_scheduled(scheduled)
         learned = self._index.learn(self._store.learned())
         self._announcer.expect(blocks)
-        whole = restored._replace(put=[*restored.put, *learned.put])
+        whole = restored.then(held)._replace(put=[*restored.put, *held.put, *learned.put])
         self._enforce(whole.then(self._index.settle((None, *self._interfaces))), now)
         self._tell_open({})
 
@@ -126,6 +129,7 @@ class Enforcement:
         if len(blocks) > SLICE:  # another order between the slices has not seen what this one was about to block
             self._enforce(self._index.settle((None, *self._interfaces)), now)
         self._enforce(self._learning.recall(blocks, now), now)
+        self._suspended.forget(blocks)
         try:
             self._store.sync()  # before anything is published, but after the kernel: a medium may take 0.1 s
         finally:  # the blocks are in force even so
@@ -156,6 +160,7 @@ class Enforcement:
         found = [one for target in sliced for one in self._found(target, department, origin)]
         lifted = list({one.key: one for one in found}.values())
         self._save([], lifted, pause)
+        self._suspended.forget(lifted)
         # Else a step between the slices would announce, and save, some again.
         self._announcer.forget(one for one in lifted if self._index.numbered(one.number) is not None)
         if len(lifted) > SLICE:
@@ -169,6 +174,39 @@ class Enforcement:
             log_some(log, "%s lifts the block of %s", [(actor, one.target) for one in lifted])
             self._announcer.announce_ended(lifted, f"lifted by {actor}", now)
         return lifted
+
+    def hold_scheduled(self, wanted: Sequence[Block], now: Moment) -> None:
+        """Have these blocks of schedules in force, and no others of schedules; also in maintenance, and on a full disk.
+
+        Their numbers do not matter. Nothing of them is saved.
+        """
+        now = self._holdover.moment(now)
+        change, over = self._take_scheduled(wanted)
+        if any(change) or over:
+            self._enforce(change.then(self._index.settle((None, *self._interfaces))), now)
+            self._enforce(self._learning.recall(wanted, now), now)
+            self._announcer.forget(over)
+            self._announcer.announce_ended(over, "its schedule is over", now)
+            self._announce_begun(now, len(wanted))
+
+    def suspend(self, allowed: Mapping[tuple[str, str | None], datetime], now: Moment) -> None:
+        """Let pass what was blocked before its allowance began, and put back in force what is no longer allowed.
+
+        `allowed`: since when, by target and department. A later block holds, and so does an entry of a list.
+        """
+        now = self._holdover.moment(now)
+        back, ended = self._suspended.take_back(allowed, now.wall)
+        back = [replace(self._numbered(one), announced=False) for one in back]
+        passing = self._suspended.suspend(allowed)
+        if not (back or ended or passing):
+            return
+        if back or ended:
+            self._note(lambda: self._store.save_blocks(back, ended))
+        self._announcer.forget(passing)
+        self._announcer.expect(back)
+        self._enforce(self._index.apply(back, passing), now)
+        self._enforce(self._learning.recall(back, now), now)
+        self._announcer.announce_ended(passing, "a schedule allows it", now)
 
     def objections(
         self,
@@ -284,7 +322,7 @@ class Enforcement:
         for change in (self._learning.forget(forgotten), self._learning.step(now)):
             self._enforce(change, now)
         if ended:
-            self._note(lambda: self._store.save_blocks([], ended))
+            self._note(lambda: self._store.save_blocks([], _saved(ended)))
             self._enforce(self._index.apply([], ended), now)
             self._announcer.announce_ended(ended, "its time has run out", now)
         if self.can_enforce:
@@ -373,8 +411,29 @@ class Enforcement:
             log.warning("%d blocks are of departments that are not configured: not in force", len(blocks) - len(known))
         return known
 
+    def _take_scheduled(self, wanted: Sequence[Block]) -> tuple[IndexChange, Sequence[Block]]:
+        """Put these blocks of schedules into the index, and take the others out; returns the change, and those."""
+        held = {key: one for key in self._scheduled if (one := self._index.get(key)) is not None}
+        self._scheduled = frozenset(one.key for one in wanted)
+        over = [one for key, one in held.items() if key not in self._scheduled]
+        put = []
+        for one in wanted:
+            former = held.get(one.key)
+            if former is None or (former.expires_at, former.reason) != (one.expires_at, one.reason):
+                started = one if former is None else replace(one, started_at=former.started_at)
+                put.append(replace(self._numbered(started), announced=former is not None and former.announced))
+        self._announcer.expect(put)
+        return self._index.apply(put, over), over
+
     def _found(self, target: str, department: str | None, origin: str | None) -> list[Block]:
-        found = self._index.find(target, department, origin)
+        found = self._index.find(target, department, origin) + self._suspended.find(target, department, origin)
+        if found and all(one.origin == BlockOrigin.SCHEDULE for one in found):
+            raise Refused(
+                Code.BAD_REQUEST,
+                f"{target} is blocked by a schedule; schedule:list shows which, schedule:remove ends it, and"
+                ' schedule:add with the effect "allow" lets it pass for a while',
+            )
+        found = [one for one in found if one.origin != BlockOrigin.SCHEDULE]
         if not found:
             where = f"in {department}" if department else "for all departments"
             raise Refused(Code.BAD_REQUEST, f"{target} is not blocked {where}; ip:list shows what is")
@@ -408,7 +467,9 @@ class Enforcement:
         begun = self._announcer.announce_begun(self._index, self.is_enforced, now, most_blocks)
         if begun:
             announced = [replace(block, announced=True) for block in begun]
-            self._note(lambda: self._store.save_blocks(announced, []))  # if this is lost, they are published once more
+            self._note(
+                lambda: self._store.save_blocks(_saved(announced), [])
+            )  # if this is lost, they are published once more
             for block in announced:
                 self._index.update(block)
 
@@ -423,6 +484,11 @@ class Enforcement:
             self._time_saved_s = now.monotonic_s
             self._note(lambda: self._store.save_reckoned(self._holdover.moment(now).wall))
         return now.is_trusted and abs(before.jump(now)) > STRAYED
+
+
+def _saved(blocks: Sequence[Block]) -> Sequence[Block]:
+    """Those that are in the store: what a schedule blocks follows from it, and the former version does not know it."""
+    return [one for one in blocks if one.origin != BlockOrigin.SCHEDULE]
 
 
 def _slices(items: Sequence[T], pause: Callable[[], None]) -> Iterator[Sequence[T]]:

@@ -33,7 +33,7 @@ from appliance.core.pause import Pause, no_pause
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.metering.department_meters import DepartmentMeters
 from appliance.monitor.metering.device_directory import DeviceDirectory
-from appliance.monitor.metering.hosts import HostMetering
+from appliance.monitor.metering.hosts import Host, HostMetering
 from appliance.monitor.metering.quota_events import crossing_events
 from appliance.monitor.metering.saved_books import SavedBooks
 from appliance.monitor.metering.utilization import Utilization
@@ -102,6 +102,7 @@ class Metering:
         self.links: Mapping[str, Link] = {}
         self.is_saved = True
         self._saved_s: float | None = None
+        self._paused: tuple[frozenset[str], frozenset[Host]] = (frozenset(), frozenset())
 
     def step(self, now: Moment) -> PassedBytes:
         """Reads the meters, charges, saves what must not be lost, puts limits in force, and publishes."""
@@ -228,6 +229,28 @@ class Metering:
         )
         self.hosts.look(now)
         self._store.sync()
+
+    def pause_limits(self, paused: Collection[tuple[str, str | None]], now: Moment) -> None:
+        """Has these quotas count and limit nobody, and all others limit; in force when it returns, if it is a change.
+
+        `paused`: departments, with all of their hosts (`None`), or with one host by its MAC address or an address.
+        """
+        whole = frozenset(department for department, host in paused if host is None)
+        hosts = ((department, host) for department, host in paused if host is not None and department in self._accounts)
+        found = frozenset((department, self.devices.find(department, host)) for department, host in hosts)
+        if (whole, found) == self._paused:
+            return
+        self._paused = whole, found
+        for name, account in self._accounts.items():
+            account.is_paused = name in whole
+        self.hosts.pause_limits(whole, found)
+        self.meters.apply_plans(self._accounts, self.hosts)
+        self.hosts.look(now)
+        log.info("quotas that pause: of the departments %s, of the hosts %s", sorted(whole), sorted(found))
+
+    def is_paused(self, department: str) -> bool:
+        """Whether the department's quotas count, and limit nobody for now."""
+        return self._accounts[department].is_paused
 
     @property
     def is_filed(self) -> bool:

@@ -8,7 +8,7 @@ most a host's last hour, which its department's account still has.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -39,6 +39,8 @@ SHARED_S = 60.0  # so long after the last byte of it the shared allowance is tol
 # because the kernel counts the Ethernet headers of outgoing packets, and the rest is given.
 LARGEST_PACKET_BYTES = 65_536
 CHECKPOINT_S = 3600.0  # the books of 2,000 hosts are 0.4 MB: once an hour is 20 MB a day on the SD card
+# What the kernel lets a host use whose quotas pause: a quota object's count is signed in some of its places.
+WITHOUT_END_BYTES = 1 << 62
 MOST_ACCOUNTS = 2 * MOST_HOSTS  # of a department: those with a meter, and as many that made room for others
 
 Host = tuple[str, str]  # department and host
@@ -116,6 +118,7 @@ class HostMetering:
         self._readings: Readings | None = None
         self._day: date | None = None
         self._shared: dict[str, _Shared] = {}
+        self._paused: tuple[frozenset[str], frozenset[Host]] = (frozenset(), frozenset())
         self._refused: Mapping[str, frozenset[str]] = {}
         self._has_new_budgets = False  # since the kernel was given them: its refusals are those of the former ones
 
@@ -223,6 +226,16 @@ class HostMetering:
         for account in self._accounts[department].values():
             account.set_limit(kind, limit_bytes)
 
+    def pause_limits(self, departments: Collection[str], hosts: Collection[Host]) -> None:
+        """Has the quotas of these departments' hosts, and of these hosts, limit nobody, and the others limit.
+
+        In force with the next `look`. `hosts`: by the names of their meters.
+        """
+        self._paused = frozenset(departments), frozenset(hosts)
+        for department, accounts in self._accounts.items():
+            for host, account in accounts.items():
+                account.is_paused = self._is_paused(department, host)
+
     def own_limit_bytes(self, department: str, kind: QuotaKind) -> int | None:
         """The limit of this kind for each host of the department; `None`: it has none."""
         return self._limits[department].bytes_by_kind.get(kind)
@@ -245,6 +258,9 @@ class HostMetering:
         self._has_new_budgets = True
         self._unsaved.changed.add((department, found))
         return partial(account.take_back, former)
+
+    def _is_paused(self, department: str, host: str) -> bool:
+        return department in self._paused[0] or (department, host) in self._paused[1]
 
     def _charge(self, readings: Readings, now: Moment) -> Sequence[tuple[Host, Crossing]]:
         day = now.wall.astimezone(self._zone).date() if now.is_trusted else self._day
@@ -284,7 +300,7 @@ class HostMetering:
                 if device != host and host not in readings.get(department, {}):
                     own = accounts.get(device)
                     ledgers = joined(own.ledgers if own else (), accounts.pop(host).ledgers)
-                    accounts[device] = self._account(department, ledgers, own.mark if own else None)
+                    accounts[device] = self._account(department, device, ledgers, own.mark if own else None)
                     self._unsaved.forgotten.add((department, host))
                     self._unsaved.changed.discard((department, host))
                     self._unsaved.changed.add((department, device))
@@ -316,7 +332,7 @@ class HostMetering:
             new = [host for host in metered if host not in accounts]
             self._drop_least_used(department, metered, len(accounts) + len(new) - MOST_ACCOUNTS)
             for host in new[: max(0, MOST_ACCOUNTS - len(accounts))]:
-                accounts[host] = self._account(department)
+                accounts[host] = self._account(department, host)
         return [
             ((department, host), account, readings.get(department, {}).get(host))
             for department, accounts in self._accounts.items()
@@ -345,7 +361,11 @@ class HostMetering:
 
     def _limit_hosts(self) -> None:
         left = {
-            department: {host: left for host, one in accounts.items() if (left := one.left_bytes()) is not None}
+            department: {
+                host: WITHOUT_END_BYTES if one.is_paused else left
+                for host, one in accounts.items()
+                if (left := one.left_bytes()) is not None
+            }
             for department, accounts in self._accounts.items()
             if self.limit_bytes(department) is not None
         }
@@ -376,9 +396,11 @@ class HostMetering:
                 accounts[key.department][key.host] = books.account(key, limits, mark, _limited_kinds(limits))
         return accounts
 
-    def _account(self, department: str, ledgers: Sequence[Ledger] = (), mark: Mark | None = None) -> Account:
-        limits = self._limits[department]
-        return Account(limits=limits, zone=self._zone, kinds=_limited_kinds(limits), ledgers=ledgers, mark=mark)
+    def _account(self, department: str, host: str, ledgers: Sequence[Ledger] = (), mark: Mark | None = None) -> Account:
+        limits, zone = self._limits[department], self._zone
+        made = Account(limits=limits, zone=zone, kinds=_limited_kinds(limits), ledgers=ledgers, mark=mark)
+        made.is_paused = self._is_paused(department, host)
+        return made
 
 
 def _limited_kinds(limits: Limits) -> Sequence[QuotaKind]:

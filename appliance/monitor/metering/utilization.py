@@ -145,6 +145,7 @@ class Utilization:
                 rate_down=round(line.down_bytes_s),
                 bytes_up=today.up_bytes if today else UNSET,
                 bytes_down=today.down_bytes if today else UNSET,
+                limits_paused=account.is_paused or UNSET,
             ),
         )
 

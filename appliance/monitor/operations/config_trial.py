@@ -78,6 +78,14 @@ class ConfigTrial:
         """Know what runs. `text_without_file`: its text, where it comes from no file."""
         self._running, self._text_without_file = config, text_without_file
 
+    def reset(self, actor: str) -> None:
+        """Have the next process erase everything, and become it. Raises `Refused` where the medium takes nothing."""
+        fault = self._drafts.order_reset()
+        if fault is not None:
+            raise Refused(Code.MAINTENANCE, f"the disk takes no changes ({fault}): nothing is reset; make room")
+        log.warning("%s resets the appliance: it forgets everything, and opens all that it blocks", actor)
+        self.successor = Successor(None)
+
     def review(self, text: str, by_hand: ByHand = ()) -> Review:
         """Judge a new configuration without trying it. `by_hand`: limits that people have set over the configured."""
         judged: Review = self._aside(self._judged, text, by_hand)

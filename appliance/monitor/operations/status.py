@@ -162,8 +162,11 @@ class StatusMonitor:
             quotas_exceeded=self._metering.exceeded_kinds(department.id),
             utilization=self._metering.lines.utilization(department.id),
             open_incidents=self._insight.open_incidents(department.id, now),
-            notes=tuple(self._enforcement.notes(department.id, now)),
+            notes=(*self._enforcement.notes(department.id, now), *self._pauses(department.id)),
         )
+
+    def _pauses(self, department: str) -> Sequence[str]:
+        return ["its quotas count and limit nobody for now, as a schedule says"] * self._metering.is_paused(department)
 
     def _publish_status(self, department: Department, facts: HealthFacts, now: Moment) -> None:
         judged = health.judge(facts)

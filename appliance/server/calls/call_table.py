@@ -18,7 +18,16 @@ from appliance.server.calls.arguments import DepartmentId, Nothing, parse
 from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
 from appliance.server.calls.metering import asking, history, quotas, reports
-from appliance.server.calls.operations import configuration, facts, maintenance, notices, panel_orders, updates
+from appliance.server.calls.operations import (
+    configuration,
+    facts,
+    forgetting,
+    maintenance,
+    notices,
+    panel_orders,
+    schedules,
+    updates,
+)
 from appliance.server.calls.reply import Reply, replies_of
 from appliance.server.calls.traffic import analytics, incidents, register, websites
 
@@ -70,6 +79,13 @@ CALLS = {
     "ip:unblock": Call(blocks.UnblockArgument, Role.OPERATOR, True, blocks.unblock, blocks.state, once=True),
     "ip:list": Call(blocks.ListArgument, Role.VIEWER, False, blocks.list_blocks),
     "list:get": Call(Nothing, Role.OPERATOR, False, lists.listings),
+    "schedule:list": Call(Nothing, Role.VIEWER, False, schedules.list_schedules),
+    "schedule:add": Call(
+        schedules.ScheduleArgument, Role.OPERATOR, True, schedules.add_schedule, schedules.state, once=True
+    ),
+    "schedule:remove": Call(
+        schedules.RemoveScheduleArgument, Role.OPERATOR, True, schedules.remove_schedule, schedules.state, once=True
+    ),
     "quota:get": Call(DepartmentId | None, Role.VIEWER, False, quotas.quotas),
     "quota:closed": Call(asking.ClosedArgument, Role.VIEWER, False, asking.closed),
     "quota:requests": Call(asking.RequestsArgument, Role.VIEWER, False, asking.requests),
@@ -109,6 +125,7 @@ CALLS = {
     "firewall:release": Call(
         Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True, once=True
     ),
+    "system:reset": Call(forgetting.ResetArgument, Role.ADMIN, False, forgetting.reset, everywhere=True, once=True),
     "maintenance:start": Call(
         maintenance.StartArgument,
         Role.ADMIN,

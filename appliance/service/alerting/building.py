@@ -31,13 +31,18 @@ SECRETS = "secrets"  # the folder of secrets, in the state directory
 
 def build_notifications(config: Config, store: NoticeStore, state_dir: Path, *, is_simulated: bool) -> NotificationDesk:
     """The desk of notifications, with its channels."""
-    names = {one.id: one.name for one in config.as_departments()}
-    sender = Sender(socket.gethostname(), names, config.zone, is_simulated)
+    sender = sender_of(config, is_simulated=is_simulated)
     channels = [
         _channel(one, secret_reader(state_dir / SECRETS, one.secret), store, sender)
         for one in config.notifications.as_receivers()
     ]
     return NotificationDesk(config.notifications.as_rules(), channels, store, config.zone)
+
+
+def sender_of(config: Config, *, is_simulated: bool) -> Sender:
+    """The appliance, as its messages name it."""
+    names = {one.id: one.name for one in config.as_departments()}
+    return Sender(socket.gethostname(), names, config.zone, is_simulated)
 
 
 def _channel(receiver: Receiver, secret: ReadSecret, store: NoticeStore, sender: Sender) -> ChannelQueue:

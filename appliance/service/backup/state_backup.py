@@ -17,6 +17,7 @@ from typing import Any
 
 from appliance import config as configuration
 from appliance.config import ConfigError
+from appliance.core.operations.trial import RESET_MARKER
 from appliance.core.version import VERSION
 from appliance.system.backup_file import BackupUnreadable, read_backup, write_backup
 from appliance.system.ownership import OwnedElsewhere, own_state
@@ -29,7 +30,15 @@ DATABASE = ".sqlite3"
 FOLDERS = ("lists", "secrets")  # `updates` has bundles, which their publisher has too
 # Of this computer alone or of this moment: a simulation's books, a configuration on trial, reserved room, drafts, what
 # was damaged, and logs of databases, which are copied with them.
-LEFT_OUT = ("simulated*", "trial.toml", "*.ballast", "*.new", "*.damaged-*", *(f"*{suffix}" for suffix in LOGS))
+LEFT_OUT = (
+    "simulated*",
+    "trial.toml",
+    RESET_MARKER,
+    "*.ballast",
+    "*.new",
+    "*.damaged-*",
+    *(f"*{suffix}" for suffix in LOGS),
+)
 SHORTEST_PASSPHRASE = 12  # characters: who has the file can try passphrases for years
 SPARE_BYTES = 16 << 20  # what the copy of a database must leave free, as the state's reserve does
 UNPACKED, FORMER = "restored", "before-restore"  # folders in the state directory

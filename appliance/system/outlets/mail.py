@@ -78,6 +78,10 @@ def _mail(message: AlertMessage, receiver: MailReceiver) -> EmailMessage:
     mail["Message-ID"] = f"<{message.id}@{receiver.sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note comes back
     mail.set_content(f"{message.text}\n")
+    if message.html:
+        mail.add_alternative(message.html, subtype="html")
+    for one in message.attachments:
+        mail.add_attachment(one.text, subtype=one.subtype, filename=one.name)
     return mail
 
 

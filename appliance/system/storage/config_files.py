@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from appliance.core.operations.trial import LARGEST_CONFIG_BYTES, StoredConfig
+from appliance.core.operations.trial import LARGEST_CONFIG_BYTES, RESET_MARKER, StoredConfig
 from appliance.core.refusal import Code, Refused
 from appliance.system.storage.files import write_whole
 
@@ -65,6 +65,15 @@ class ConfigFileWriter:
         except OSError as error:
             return f"{error.filename or path}: {error.strerror}"
         self.discard()
+        return None
+
+    def order_reset(self) -> str | None:
+        """Order that the next start erases everything; returns why it cannot."""
+        named = self._config_file.resolve() if self._config_file else ""
+        try:
+            write_whole(self._draft.with_name(RESET_MARKER), str(named).encode())
+        except OSError as error:
+            return f"{self._draft.parent}: {error.strerror}"
         return None
 
     def discard(self) -> None:

@@ -6,7 +6,7 @@ taken for books.
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from ipaddress import ip_address
 from sys import intern
@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import convert, to_builtins
 from msgspec import json as json_codec
 
+from appliance.core.alerting.report_order import ReportKey
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -28,6 +29,7 @@ from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark
 from appliance.core.moment import timestamp
 from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.schedule import Schedule
 from appliance.core.traffic.devices.clue import NameSource
 from appliance.core.traffic.devices.device_register import KnownDevice
 from appliance.core.traffic.devices.server_sign import ServerKey, ServerKind
@@ -169,6 +171,22 @@ def habit_row(one: Habit) -> Row:
 def habit_from(row: Row) -> Habit:
     """The habit of a row."""
     return json_codec.decode(row["facts"], type=Habit)
+
+
+def schedule_row(one: Schedule) -> Row:
+    """The row of a schedule."""
+    return {"id": one.id, "added_at": timestamp(one.added_at), "facts": json_codec.encode(one)}
+
+
+def schedule_from(row: Row) -> Schedule:
+    """The schedule of a row."""
+    return json_codec.decode(row["facts"], type=Schedule)
+
+
+def sent_report_from(row: Row) -> tuple[ReportKey, date]:
+    """Channel, department and kind of a row, and the first day of the latest report that was sent."""
+    key = ReportKey(_text(row["channel"]), _text(row["department"]), QuotaKind(row["kind"]))
+    return key, date.fromisoformat(row["first"])
 
 
 def block_key(block: Block) -> tuple[str, str, str]:

@@ -120,13 +120,26 @@ def _notices(database: Database) -> None:
     )
 
 
-@migrations(name="0012c_habits")
+@migrations(name="0012_habits")
 def _habits(database: Database) -> None:
     """What devices do each day, as JSON."""
     database.table("habit").create({"id": str, "facts": bytes}, pk="id")
 
 
-@migrations(name="0013c_reverse_names")
+@migrations(name="0013_schedules")
+def _schedules(database: Database) -> None:
+    """What is blocked, allowed or not limited in a part of the week, or for a while, each as JSON."""
+    database.table("schedule").create({"id": str, "added_at": str, "facts": bytes}, pk="id")
+
+
+@migrations(name="0014_sent_reports")
+def _sent_reports(database: Database) -> None:
+    """The latest report of each kind that was sent by a channel, so that none is sent again or left out."""
+    texts = ("channel", "department", "kind", "first")
+    database.table("sent_report").create(dict.fromkeys(texts, str), pk=("channel", "department", "kind"))
+
+
+@migrations(name="0015c_reverse_names")
 def _reverse_names(database: Database) -> None:
     """The name that the network's name server has for a device."""
     database.table("device").add_column("dns_name", str, not_null_default="")

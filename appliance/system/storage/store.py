@@ -29,6 +29,7 @@ from typing import Any
 
 from sqlite_utils.db import Database, Table
 
+from appliance.core.alerting.report_order import ReportKey
 from appliance.core.blocking.answer_cache import KEPT_S, HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -38,6 +39,7 @@ from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import MOST_CLOSED, Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark
 from appliance.core.operations.maintenance_window import Maintenance
+from appliance.core.operations.schedule import Schedule
 from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
 from appliance.core.traffic.devices.server_sign import ServerKey
@@ -138,6 +140,8 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "incidents": {"incident": rows.incident_from},
     "what is muted": {"incident_mute": rows.mute_from},
     "what is usual": {"habit": rows.habit_from},
+    "the schedules": {"schedule": rows.schedule_from},
+    "sent reports": {"sent_report": rows.sent_report_from},
     "the notices": notice_tables.READERS,
 }
 COLUMNS = {
@@ -149,6 +153,8 @@ COLUMNS = {
     "incident": {"id", "latest_at", "facts"},
     "incident_mute": {"id", "at", "facts"},
     "habit": {"id", "facts"},
+    "schedule": {"id", "added_at", "facts"},
+    "sent_report": {"channel", "department", "kind", "first"},
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
     "maintenance": {"id", "kind", "start", "duration_s", "impact", "actor", "begun", "repeat", "anchor", "noticed"},
     "learned": {"target", "department", "origin", "address", "ends", "why"},
@@ -518,6 +524,20 @@ class SqliteStore:
             self._table("maintenance").insert_all(rows.maintenance_row(*one) for one in enumerate(plan, start=1))
 
         self._order(save)
+
+    def schedules(self) -> Sequence[Schedule]:
+        return [rows.schedule_from(row) for row in self._table("schedule").rows_where(order_by="added_at, id")]
+
+    def save_schedules(self, saved: Sequence[Schedule], deleted: Sequence[str]) -> None:
+        self._order(partial(self._replace, "schedule", [*map(rows.schedule_row, saved)], deleted))
+
+    def sent_reports(self) -> Mapping[ReportKey, date]:
+        return dict(map(rows.sent_report_from, self._table("sent_report").rows))
+
+    def save_sent_reports(self, sent: Mapping[ReportKey, date]) -> None:
+        key = ("channel", "department", "kind")
+        made = [{**dict(zip(key, one, strict=True)), "first": str(first)} for one, first in sent.items()]
+        self._order(lambda: self._table("sent_report").upsert_all(made, pk=key))
 
     @property
     def notices(self) -> notice_tables.NoticeTables:

@@ -7,16 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.machine import Press
-from appliance.core.operations.button import BUTTON, STUCK_S, ButtonChange, ButtonState, ButtonWatch
+from appliance.core.operations.button import BUTTON, LONG_S, LONGER_S, STUCK_S, ButtonChange, ButtonState, ButtonWatch
 
 HOLD_S = 3.0
-OPEN, DOWN, HELD, STUCK = ButtonState
-# By change, what follows on open, down, held and stuck, and what is told; `None`: nothing changes.
+OPEN, DOWN, HELD, LONG, STUCK = ButtonState
+# By change, what follows on open, down, held, long and stuck, and what is told; `None`: nothing changes.
 TABLE: dict[ButtonChange, tuple[tuple[ButtonState, Press | None] | None, ...]] = {
-    ButtonChange.CLOSES: ((DOWN, None), None, None, None),
-    ButtonChange.OPENS: (None, (OPEN, Press.SHORT), (OPEN, None), (OPEN, None)),
-    ButtonChange.HOLDS: (None, (HELD, Press.HELD), None, None),
-    ButtonChange.STICKS: (None, None, (STUCK, None), None),
+    ButtonChange.CLOSES: ((DOWN, None), None, None, None, None),
+    ButtonChange.OPENS: (None, (OPEN, Press.SHORT), (OPEN, None), (OPEN, None), (OPEN, None)),
+    ButtonChange.HOLDS: (None, (HELD, Press.HELD), None, None, None),
+    ButtonChange.LASTS: (None, None, (LONG, Press.LONG), None, None),
+    ButtonChange.STICKS: (None, None, None, (STUCK, None), None),
 }
 
 
@@ -50,10 +51,23 @@ def test_a_button_that_is_down_at_the_start_has_asked_for_nothing() -> None:
     assert button.turn(False, 1002.1) == [Press.SHORT]
 
 
+def test_a_hold_that_lasts_is_told_once_more_and_never_as_soon_as_the_hold() -> None:
+    button = ButtonWatch(HOLD_S, is_closed=False)
+    button.turn(True, 10.0)
+    assert button.look(10.0 + HOLD_S) == [Press.HELD]
+    assert button.look(10.0 + LONG_S - 0.1) == []
+    assert button.look(10.0 + LONG_S) == [Press.LONG]
+    assert button.turn(False, 10.0 + LONG_S + 1) == []
+    slow = ButtonWatch(LONG_S, is_closed=False)
+    slow.turn(True, 10.0)
+    assert slow.look(10.0 + LONG_S) == [Press.HELD]
+    assert slow.look(10.0 + LONG_S + LONGER_S) == [Press.LONG]
+
+
 def test_a_button_that_stays_down_holds_once_and_is_stuck_until_it_opens() -> None:
     button = ButtonWatch(HOLD_S, is_closed=False)
     button.turn(True, 10.0)
-    assert button.look(10.0 + STUCK_S) == [Press.HELD]
+    assert button.look(10.0 + STUCK_S) == [Press.HELD, Press.LONG]
     assert button.state is STUCK
     assert button.look(10.0 + 10 * STUCK_S) == []
     assert button.turn(False, 10.0 + 11 * STUCK_S) == []
@@ -66,7 +80,7 @@ def test_no_sequence_leaves_it_stuck_once_it_opens(is_closed: bool, turns: list[
     for what, after_s in turns:
         at_s += after_s
         told += len(button.look(at_s) if what == "look" else button.turn(what == "close", at_s))
-    assert told <= sum(what == "close" for what, _ in turns), "no press without a finger, and one for each at most"
+    assert told <= 2 * sum(what == "close" for what, _ in turns), "none without a finger, and a hold may be told twice"
     button.turn(False, at_s + 1)
     assert button.state is OPEN
     button.turn(True, at_s + 2)

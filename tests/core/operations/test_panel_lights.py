@@ -17,6 +17,7 @@ from appliance.core.operations.panel_lights import (
 
 # By state, what the status light and the alert light do; the worst first of each light.
 TOLD = {
+    PanelState.RESET: (Light.FAST, Light.OFF),
     PanelState.BOOTING: (Light.FLASH, Light.OFF),
     PanelState.MAINTENANCE: (Light.DIP, Light.OFF),
     PanelState.TRIAL: (Light.TWICE, Light.OFF),

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from appliance.core.metering.history_series import Step
 from appliance.core.metering.quota import QuotaKind
-from appliance.core.operations.report import Gap, ReportSpan, how_counted, span_of
+from appliance.core.operations.report import Gap, ReportSpan, how_counted, latest_span, span_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -31,6 +31,24 @@ NO_GAP = "There is no gap of an hour or more."
 def test_a_day_a_week_and_a_month_have_their_days(text: str, first: date, after: date, before: date) -> None:
     span = span_of(text)
     assert (span.first, span.after, span.before.first, span.before.after) == (first, after, before, first)
+    assert span.text == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "wall", "expected"),
+    [
+        (QuotaKind.DAILY, "2026-12-01 05:59", ("2026-11-29", "2026-11-30 05:00")),
+        (QuotaKind.DAILY, "2026-12-01 06:00", ("2026-11-30", "2026-12-01 05:00")),
+        (QuotaKind.WEEKLY, "2026-11-30 06:00", ("2026-W48", "2026-11-30 05:00")),
+        (QuotaKind.WEEKLY, "2026-11-30 05:59", ("2026-W47", "2026-11-23 05:00")),
+        (QuotaKind.MONTHLY, "2026-12-31 23:59", ("2026-11", "2026-12-01 05:00")),
+        (QuotaKind.DAILY, "2026-03-29 12:00", ("2026-03-28", "2026-03-29 04:00")),  # after the change of the clocks
+    ],
+)
+def test_the_latest_span_is_due_at_its_local_time(kind: QuotaKind, wall: str, expected: tuple[str, str]) -> None:
+    now = datetime.fromisoformat(wall).replace(tzinfo=BERLIN).astimezone(UTC)
+    span, due = latest_span(kind, time(6), now, BERLIN)
+    assert (span.text, f"{due:%Y-%m-%d %H:%M}") == expected
 
 
 @pytest.mark.parametrize(

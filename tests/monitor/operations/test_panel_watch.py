@@ -14,7 +14,7 @@ from appliance.core.machine import Light, Lights, Press
 from appliance.core.moment import Moment
 from appliance.core.operations.panel_lights import DARK, RHYTHMS, PanelState
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
-from appliance.monitor.operations.panel_watch import PanelWatch
+from appliance.monitor.operations.panel_watch import ARMED_S, PanelWatch
 from appliance.system.storage.audit_store import SqliteAuditStore
 from appliance.system.storage.store import SqliteStore
 
@@ -51,9 +51,11 @@ def make(tmp_path: Path, trail: SqliteAuditStore) -> Iterator[Make]:
     """Makes a maintenance mode, and the watch of a panel with these actions for a short press."""
     with closing(SqliteStore(tmp_path / "state.sqlite3")) as store:
 
-        def make(*actions: Action) -> tuple[MaintenanceMode, PanelWatch, Panel]:
+        def make(
+            *actions: Action, reset: Callable[[str], None] | None = None
+        ) -> tuple[MaintenanceMode, PanelWatch, Panel]:
             panel, mode = Panel(), MaintenanceMode(store, lambda event: None, ZoneInfo("UTC"))
-            return mode, PanelWatch(panel, mode, trail, actions), panel
+            return mode, PanelWatch(panel, mode, trail, actions, reset), panel
 
         yield make
 
@@ -124,3 +126,39 @@ def test_a_test_plays_every_rhythm_on_all_leds_and_then_the_state_again(make: Ma
         seen.append(panel.lights)
     assert seen[: int(lasts_s) : 2] == [Lights(light, light, light) for light in RHYTHMS]
     assert seen[-1] == Lights(Light.ON, Light.OFF, Light.OFF, 0.0) == watch.shown
+
+
+def press(watch: PanelWatch, panel: Panel, after_s: float, *kinds: Press) -> None:
+    panel.used = list(kinds)
+    watch.step(replace(NOW, monotonic_s=NOW.monotonic_s + after_s))
+
+
+def test_a_long_press_and_a_confirming_one_reset_and_leave_no_maintenance(make: Make) -> None:
+    by: list[str] = []
+    mode, watch, panel = make(reset=by.append)
+    press(watch, panel, 0, Press.HELD)
+    assert mode.is_read_only
+    press(watch, panel, 7, Press.LONG)
+    assert (mode.is_read_only, by) == (False, [])
+    watch.show([], 0.0, replace(NOW, monotonic_s=NOW.monotonic_s + 7))
+    assert panel.lights.status is Light.FAST
+    press(watch, panel, 12, Press.SHORT)
+    assert by == ["button"]
+    press(watch, panel, 13, Press.SHORT)
+    assert by == ["button"]
+
+
+def test_a_long_press_that_nobody_confirms_in_time_is_forgotten(make: Make) -> None:
+    by: list[str] = []
+    _, watch, panel = make(reset=by.append)
+    press(watch, panel, 0, Press.HELD, Press.LONG)
+    press(watch, panel, ARMED_S, Press.SHORT)
+    watch.show([], 0.0, replace(NOW, monotonic_s=NOW.monotonic_s + ARMED_S))
+    assert (by, panel.lights.status) == ([], Light.ON)
+
+
+def test_a_simulation_is_not_reset(make: Make) -> None:
+    mode, watch, panel = make()
+    press(watch, panel, 0, Press.HELD, Press.LONG)
+    press(watch, panel, 1, Press.SHORT)
+    assert mode.is_read_only, "a long press is a hold there"

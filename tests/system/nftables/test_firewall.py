@@ -311,7 +311,7 @@ def test_what_is_stopped_is_counted_by_origin_and_by_block_and_host(
     assert filter_.update_elements({}, web, 0.0) is None
     for host in gateway.hosts[:2]:
         assert host.fetch(WEB_V4[0]).returncode == REFUSED
-    assert filter_.stopped() == {"manual": 0, "detection": 0, "list": 2}
+    assert filter_.stopped() == {"manual": 0, "detection": 0, "list": 2, "schedule": 0}
     assert {(hit.mark, hit.host, hit.packets) for hit in filter_.hit_counts()} == {
         (mark, host.ipv4, 1) for host in gateway.hosts[:2]
     }

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from appliance.core.alerting.channels import MailReceiver, Seal
-from appliance.core.alerting.message import AlertMessage
+from appliance.core.alerting.message import AlertMessage, Attachment
 from appliance.system.outlets import connection
 from appliance.system.outlets.connection import bounded
 from appliance.system.outlets.mail import MailOutlet
@@ -109,6 +110,21 @@ def test_a_mail_has_what_mail_programs_need(serve: Serve, message: AlertMessage)
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail.get_content().splitlines() == list(message.lines)
     assert "„böse“" in mail.get_content()
+
+
+def test_a_mail_with_a_page_and_a_file_has_both(serve: Serve, message: AlertMessage) -> None:
+    mailbox, port = serve()
+    table = Attachment("dept123-2026-W48.csv", "csv", "start,down_bytes\r\n2026-11-23,7\r\n")
+    assert outlet(port).send(replace(message, html="<p>böse</p>", attachments=(table,))) is None
+    [mail] = mailbox.mails
+    text, page = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None
+    assert text.get_content().splitlines() == list(message.lines)
+    assert page is not None
+    assert page.get_content().strip() == "<p>böse</p>"
+    [found] = mail.iter_attachments()
+    assert (found.get_filename(), found.get_content_type()) == ("dept123-2026-W48.csv", "text/csv")
+    assert found.get_content().splitlines() == ["start,down_bytes", "2026-11-23,7"]
 
 
 @pytest.mark.parametrize("seal", [Seal.TLS, Seal.STARTTLS])

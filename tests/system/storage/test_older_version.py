@@ -14,12 +14,14 @@ from sqlite_utils import Database, Migrations
 
 from appliance.core.access.audit_entry import AuditEntry
 from appliance.core.access.person import Person, Role, TokenOrigin, TokenRecord
+from appliance.core.alerting.report_order import ReportKey
 from appliance.core.blocking.block import Block
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Step
 from appliance.core.metering.quota import Ledger, QuotaKind, QuotaRequest
 from appliance.core.metering.usage import Mark, Passed
 from appliance.core.operations.maintenance_window import asked_for
+from appliance.core.operations.schedule import Schedule, ScheduleEffect, Weekday, parse_window
 from appliance.core.traffic.devices.clue import NameSource
 from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
 from appliance.core.traffic.devices.server_sign import ServerKey, ServerKind
@@ -35,6 +37,10 @@ LEDGER = Ledger(QuotaKind.DAILY, date(2026, 11, 23), 7, frozenset({80}))
 BLOCK = Block("10.0.0.1", "because", "me", "manual", NOON, "a", NOON + timedelta(hours=1))
 REQUEST = QuotaRequest("1", "a", "10.0.0.2", "eva", "an exam", NOON, NOON + timedelta(hours=11))
 MAINTENANCE = asked_for(NOON, NOON + timedelta(hours=1), 60, "Switch is replaced", "me")
+REPORT = ReportKey("it", "a", QuotaKind.WEEKLY)
+SCHEDULE = Schedule(
+    ScheduleEffect.BLOCK, "10.0.0.1", "a", "school nights", "me", NOON, parse_window("22:00-06:00", [Weekday.MON])
+)
 DEVICE = KnownDevice("3c:52:82:1f:aa:07", 1.0, 2.5, {"10.0.0.2": 2.5}, {NameSource.DHCP: "lab"}, "Printer")
 SERVER = ServerKey(ServerKind.DHCP, "10.0.0.3", "02:00:00:00:00:66")
 ANNA = Person("anna", Role.ADMIN, None)
@@ -68,6 +74,8 @@ def _state(path: Path) -> None:
         store.save_maintenances([MAINTENANCE])
         store.save_devices({"a": RegisterChanges(7.0, [DEVICE])})
         store.save_known_server("a", SERVER)
+        store.save_schedules([SCHEDULE], [])
+        store.save_sent_reports({REPORT: date(2026, 11, 16)})
         store.save_reckoned(NOON)
         store.sync()
         assert store.ledgers(A) == [LEDGER]
@@ -76,6 +84,8 @@ def _state(path: Path) -> None:
         assert store.blocks() == [BLOCK]
         assert list(store.quota_requests()) == [REQUEST]
         assert store.maintenances() == [MAINTENANCE]
+        assert store.schedules() == [SCHEDULE]
+        assert store.sent_reports() == {REPORT: date(2026, 11, 16)}
         assert (store.devices(), store.learning()) == ({"a": [DEVICE]}, {"a": 7.0})
         assert store.known_servers() == {"a": [SERVER]}
         assert (store.saved_at(), store.reckoned_at()) == (NOON, NOON)

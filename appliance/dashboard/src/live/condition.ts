@@ -145,7 +145,7 @@ function figuresOf(one: Department, unaccountedPercent: number | null, reachesLi
   const now = (minute.value, nowMs()); // what is "today" is looked at each minute
   return {
     quotas: one.quotas.value,
-    onExceeded: facts.onExceeded,
+    onExceeded: one.areLimitsPaused.value ? 'alert' : facts.onExceeded,
     thresholds: facts.thresholds,
     reachesLimitAt,
     incidents: openIncidents.value.filter((incident) => incident.departmentId === one.id),

@@ -61,6 +61,14 @@ export type Action = 'alert' | 'block' | 'throttle';
  */
 export type Record = 'device' | 'off' | 'site';
 /**
+ * What a schedule does in its window.
+ */
+export type ScheduleEffect = 'allow' | 'block' | 'unlimited';
+/**
+ * A day on which a window begins, in the order of `date.weekday`.
+ */
+export type Weekday = 'fri' | 'mon' | 'sat' | 'sun' | 'thu' | 'tue' | 'wed';
+/**
  * What a source does.
  */
 export type IncidentKind =
@@ -83,7 +91,7 @@ export type IncidentChange = 'closed' | 'escalated' | 'opened' | 'spread';
 /**
  * How the button was pressed.
  */
-export type Press = 'held' | 'short';
+export type Press = 'held' | 'long' | 'short';
 /**
  * What a person or token may do; each role includes the ones before it.
  */
@@ -130,7 +138,8 @@ export interface UsageUpdate {
  * `unaccountedPercent`: of the interface's bytes, those that no meter claims. `unclaimedBytes`: IP traffic at the
  * interface that belongs to no department, since its meter began. `reachesLimitAt`: when the quota is used up at the
  * rate of the last minutes. `rateUp` and `rateDown`: bytes per second over the last metering period. `bytesUp` and
- * `bytesDown`: the two parts of `bytesTransferred`, where they are known.
+ * `bytesDown`: the two parts of `bytesTransferred`, where they are known. `limitsPaused`: sent, as true, while a
+ * schedule has the quotas limit nobody.
  */
 export interface UsageMetrics {
   bytesTransferred: number;
@@ -143,6 +152,7 @@ export interface UsageMetrics {
   rateDown?: number;
   bytesUp?: number;
   bytesDown?: number;
+  limitsPaused?: boolean;
 }
 /**
  * A ledger has passed a threshold. `type`: warning, critical, exceeded or reset.
@@ -620,6 +630,18 @@ export interface Calls {
     argument?: Nothing;
     reply: ListReply;
   };
+  'schedule:list': {
+    argument?: Nothing;
+    reply: SchedulesReply;
+  };
+  'schedule:add': {
+    argument: ScheduleArgument;
+    reply: ScheduleReply;
+  };
+  'schedule:remove': {
+    argument: RemoveScheduleArgument;
+    reply: Done;
+  };
   'quota:get': {
     argument?: string | null;
     reply: QuotaReply | QuotasReply;
@@ -702,6 +724,10 @@ export interface Calls {
   };
   'firewall:release': {
     argument?: Nothing;
+    reply: Done;
+  };
+  'system:reset': {
+    argument: ResetArgument;
     reply: Done;
   };
   'maintenance:start': {
@@ -1200,6 +1226,88 @@ export interface ListObjection {
   why: string;
 }
 /**
+ * The schedules that concern the caller, the oldest first. `timezone`: of their windows.
+ */
+export interface SchedulesReply {
+  success: true;
+  schedules: ScheduleFacts[];
+  timezone: string;
+}
+/**
+ * A schedule. `address`, `departmentId`: null for the whole department, and for all.
+ *
+ * `window` and `days` of a part of the week, or `until` of one for a while. `endsAt`: it is in force until then;
+ * `beginsAt`: it is not, and begins then. Neither: the time is not known yet.
+ */
+export interface ScheduleFacts {
+  id: string;
+  effect: ScheduleEffect;
+  address: string | null;
+  departmentId: string | null;
+  reason: string;
+  actor: string;
+  addedAt: string;
+  window?: string;
+  days?: Weekday[];
+  until?: string;
+  endsAt?: string;
+  beginsAt?: string;
+}
+/**
+ * The argument of `schedule:add`: `window`, on `days` or on each, or once for `duration` seconds from now on.
+ *
+ * `address`: as for `ip:block`; of `unlimited` a host's, and without it the whole department with each of its hosts.
+ */
+export interface ScheduleArgument {
+  effect: ScheduleEffect;
+  address?: string | null;
+  departmentId?: string | null;
+  window?: string | null;
+  /**
+   * one of mon, tue, wed, thu, fri, sat and sun, in a list
+   *
+   * @maxItems 7
+   */
+  days?:
+    | []
+    | [Weekday]
+    | [Weekday, Weekday]
+    | [Weekday, Weekday, Weekday]
+    | [Weekday, Weekday, Weekday, Weekday]
+    | [Weekday, Weekday, Weekday, Weekday, Weekday]
+    | [Weekday, Weekday, Weekday, Weekday, Weekday, Weekday]
+    | [Weekday, Weekday, Weekday, Weekday, Weekday, Weekday, Weekday];
+  duration?: number | null;
+  /**
+   * one line of 1 to 200 characters
+   */
+  reason?: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The schedule as it is kept.
+ */
+export interface ScheduleReply {
+  success: true;
+  schedule: ScheduleFacts;
+}
+/**
+ * The argument of `schedule:remove`.
+ */
+export interface RemoveScheduleArgument {
+  /**
+   * the id of a schedule, as in schedule:list
+   */
+  id: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
  * A department's quotas. `hosts`: those that are nearest to their own limits.
  */
 export interface QuotaReply {
@@ -1213,6 +1321,7 @@ export interface QuotaReply {
  *
  * `reachesLimitAt`: by the rate of the last minutes; `grants`: the latest, oldest first. `isExceeded`: it is used
  * up, though a rest may be left that no packet fits in; `exceededAt`: since when, as far as a trusted clock told it.
+ * `isPaused`: it counts, and limits nobody for now.
  */
 export interface QuotaFacts {
   type: QuotaKind;
@@ -1226,6 +1335,7 @@ export interface QuotaFacts {
   grants?: GrantFacts[];
   isExceeded?: boolean;
   exceededAt?: string;
+  isPaused?: boolean;
 }
 /**
  * More bytes for one period, and who granted them, when and why; below 0 where they were taken back.
@@ -1763,6 +1873,19 @@ export interface CheckReply {
 export interface ConfigFault {
   line: number | null;
   message: string;
+}
+/**
+ * The argument of `system:reset`. `name`: the appliance's, typed by the person as a confirmation.
+ */
+export interface ResetArgument {
+  /**
+   * the appliance's name, as in appliance:get
+   */
+  name: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
 }
 /**
  * The argument of `maintenance:start`. `startTime`: `None` for now. `repeat`: how often it is planned again.

@@ -49,6 +49,7 @@ export interface Department {
   utilization: Signal<number | null>; // 0..1 of the line
   connections: Signal<number | null>;
   unaccountedPercent: Signal<number | null>;
+  areLimitsPaused: Signal<boolean>;
   reachesLimitAt: Signal<string | null>;
   devices: Signal<number | null>; // seen in 5 minutes
   health: Signal<number | null>;
@@ -148,6 +149,7 @@ function made(facts: DepartmentFacts): Department {
     utilization: signal(null),
     connections: signal(null),
     unaccountedPercent: signal(null),
+    areLimitsPaused: signal(false),
     reachesLimitAt: signal(null),
     devices: signal(null),
     health: signal(null),
@@ -258,6 +260,7 @@ on('usage:update', (event) => {
       to.utilization.value = metrics.bandwidthUtilization;
       to.connections.value = metrics.activeConnections;
       to.unaccountedPercent.value = metrics.unaccountedPercent ?? null;
+      to.areLimitsPaused.value = metrics.limitsPaused === true;
       to.reachesLimitAt.value = metrics.reachesLimitAt ?? null;
       addPoint(to.recent, Date.parse(event.timestamp), metrics.rateDown ?? 0, metrics.rateUp ?? 0);
     }),

@@ -189,7 +189,7 @@ class BlockListReply(Reply, frozen=True, kw_only=True, rename="camel"):
 
 def block(context: Context, asked: BlockArgument) -> BlockReply | BlocksReply | PreviewReply:
     """Block a target, or many in one transaction, or say what a block would do."""
-    _require_scope(context, asked.department_id)
+    require_scope(context, asked.department_id)
     if asked.preview:
         return PreviewReply(preview=_preview(context, asked))
     enforcement, subject, caller = context.services.enforcement, context.caller.grant.subject, context.caller.address
@@ -213,7 +213,7 @@ def block(context: Context, asked: BlockArgument) -> BlockReply | BlocksReply | 
 
 def unblock(context: Context, asked: UnblockArgument) -> Done | UnblockedReply:
     """Lift a block, or many in one transaction."""
-    _require_scope(context, asked.department_id)
+    require_scope(context, asked.department_id)
     targets = _targets(asked, context.give_way)
     enforcement, subject = context.services.enforcement, context.caller.grant.subject
     lifted = enforcement.unblock(
@@ -323,7 +323,8 @@ def _prefix(text: str | None) -> AddressRange | None:
     return span
 
 
-def _require_scope(context: Context, department: str | None) -> None:
+def require_scope(context: Context, department: str | None) -> None:
+    """Raise `Refused` where the caller may not change this department, or not all of them (`None`)."""
     if department is not None:
         require_department(context, department)
     elif context.caller.grant.departments is not None:

@@ -68,6 +68,7 @@ class QuotaFacts(Part, frozen=True, kw_only=True, rename="camel"):
 
     `reaches_limit_at`: by the rate of the last minutes; `grants`: the latest, oldest first. `is_exceeded`: it is used
     up, though a rest may be left that no packet fits in; `exceeded_at`: since when, as far as a trusted clock told it.
+    `is_paused`: it counts, and limits nobody for now.
     """
 
     type: QuotaKind
@@ -81,6 +82,7 @@ class QuotaFacts(Part, frozen=True, kw_only=True, rename="camel"):
     grants: list[GrantFacts] | UnsetType = UNSET
     is_exceeded: bool | UnsetType = UNSET
     exceeded_at: str | UnsetType = UNSET
+    is_paused: bool | UnsetType = UNSET
 
 
 class HostQuotas(Part, frozen=True, kw_only=True, rename="camel"):
@@ -248,6 +250,7 @@ def _counted(books: Books) -> QuotaFacts:
         grants=[_grant(one) for one in books.grants] or UNSET,
         is_exceeded=UNSET if books.limit_bytes is None else books.is_exceeded,
         exceeded_at=UNSET if books.exceeded_at is None else timestamp(books.exceeded_at),
+        is_paused=books.is_paused or UNSET,
     )
 
 

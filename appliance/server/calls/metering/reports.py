@@ -1,6 +1,7 @@
 """The call for a report: what a department used in a day, a week or a month, in one answer for page, table and mail."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -12,14 +13,17 @@ from appliance.core.detection.incident_course import IncidentCourse, courses_of
 from appliance.core.metering.history_series import ALL_HOSTS, Step, start_of
 from appliance.core.metering.quota import MOST_CLOSED, QuotaKind
 from appliance.core.metering.usage import NOTHING, Passed, plus
-from appliance.core.moment import timestamp
+from appliance.core.moment import Moment, timestamp
 from appliance.core.operations.report import ADVICE, Gap, ReportSpan, how_counted, span_of
+from appliance.core.pause import Pause
 from appliance.core.refusal import Code, Refused
 from appliance.events import Part, SecurityIncident
 from appliance.server.calls.arguments import Argument, DepartmentId
 from appliance.server.calls.context import Context, require_department
 from appliance.server.calls.metering.asking import ClosedPeriodFacts, period_keys
 from appliance.server.calls.reply import Reply
+from appliance.server.delivery.fanout import Fanout
+from appliance.server.services import Services
 
 Span = Annotated[str, Meta(min_length=7, max_length=10, description=ADVICE)]
 
@@ -76,17 +80,32 @@ class ReportReply(Reply, frozen=True, kw_only=True, rename="camel"):
     how: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class ReportSource:
+    """What a report is made of. `give_way`: as of a `Context`."""
+
+    services: Services
+    fanout: Fanout
+    now: Moment
+    give_way: Pause
+
+
 def report(context: Context, asked: ReportArgument) -> ReportReply:
     """What the department used in the span, against its quotas, with its incidents and how all was counted."""
     require_department(context, asked.department_id)
-    span = _span(asked.span)
+    source = ReportSource(context.services, context.caller.fanout, context.now, context.give_way)
+    return report_of(source, asked.department_id, _span(asked.span))
+
+
+def report_of(context: ReportSource, department: str, span: ReportSpan) -> ReportReply:
+    """The report of a department that is configured, for whoever may read it."""
     since, until = span.bounds(context.services.profile.config.zone)
-    total = _total(days := _passed(context, asked, span, Step.DAY)) or NOTHING
-    before = _total(_passed(context, asked, span.before, Step.DAY))
-    points = _passed(context, asked, span, Step.HOUR) if span.kind is QuotaKind.DAILY else days
+    total = _total(days := _passed(context, department, span, Step.DAY)) or NOTHING
+    before = _total(_passed(context, department, span.before, Step.DAY))
+    points = _passed(context, department, span, Step.HOUR) if span.kind is QuotaKind.DAILY else days
     return ReportReply(
-        department_id=asked.department_id,
-        span=asked.span,
+        department_id=department,
+        span=span.text,
         since=timestamp(since),
         until=timestamp(until),
         is_complete=context.now.is_trusted and until <= context.now.wall,
@@ -94,9 +113,9 @@ def report(context: Context, asked: ReportArgument) -> ReportReply:
         down=total.down_bytes,
         before=None if before is None else Directions(up=before.up_bytes, down=before.down_bytes),
         days=[(timestamp(start), one.up_bytes, one.down_bytes) for start, one in points.items()],
-        quotas=_periods(context, asked.department_id, since, until),
-        incidents=_incidents(context, asked.department_id, since, until),
-        how=_how(context, asked.department_id, span),
+        quotas=_periods(context, department, since, until),
+        incidents=_incidents(context, department, since, until),
+        how=_how(context, department, span),
     )
 
 
@@ -107,9 +126,9 @@ def _span(text: str) -> ReportSpan:
         raise Refused(Code.BAD_REQUEST, f"span: {error}") from None
 
 
-def _passed(context: Context, asked: ReportArgument, span: ReportSpan, step: Step) -> Mapping[datetime, Passed]:
+def _passed(context: ReportSource, department: str, span: ReportSpan, step: Step) -> Mapping[datetime, Passed]:
     bounds = span.bounds(context.services.profile.config.zone)
-    return context.services.history.query([(asked.department_id, ALL_HOSTS)], *bounds, step, context.give_way)
+    return context.services.history.query([(department, ALL_HOSTS)], *bounds, step, context.give_way)
 
 
 def _total(days: Mapping[datetime, Passed]) -> Passed | None:
@@ -120,7 +139,7 @@ def _total(days: Mapping[datetime, Passed]) -> Passed | None:
     return total
 
 
-def _periods(context: Context, department: str, since: datetime, until: datetime) -> list[ReportedPeriod]:
+def _periods(context: ReportSource, department: str, since: datetime, until: datetime) -> list[ReportedPeriod]:
     """The quota periods that lie in the span, newest first, those of a day before those of a week."""
     return [
         ReportedPeriod(type=kind, **period_keys(one))
@@ -130,9 +149,9 @@ def _periods(context: Context, department: str, since: datetime, until: datetime
     ]
 
 
-def _incidents(context: Context, department: str, since: datetime, until: datetime) -> list[ReportedIncident]:
+def _incidents(context: ReportSource, department: str, since: datetime, until: datetime) -> list[ReportedIncident]:
     """The incidents of the span, oldest first, as far as the latest alerts tell them."""
-    told = context.caller.fanout.sent_alerts(SecurityIncident, department)
+    told = context.fanout.sent_alerts(SecurityIncident, department)
     return [
         ReportedIncident(
             type=one.kind,
@@ -155,7 +174,7 @@ def _told(alert: bytes) -> tuple[IncidentCourse, bool]:
     return course, facts.state == "closed"
 
 
-def _how(context: Context, department: str, span: ReportSpan) -> list[str]:
+def _how(context: ReportSource, department: str, span: ReportSpan) -> list[str]:
     profile, now = context.services.profile, context.now
     zone = profile.config.zone
     step, runs = context.services.history.gaps(department, *span.bounds(zone), now)

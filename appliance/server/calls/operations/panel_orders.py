@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from appliance.core.machine import Press
+from appliance.core.refusal import Code, Refused
 from appliance.server.calls.arguments import Argument, Nothing
 from appliance.server.calls.context import Context
 from appliance.server.calls.reply import Reply
@@ -30,6 +31,8 @@ class TestingReply(Reply, frozen=True, kw_only=True, rename="camel"):
 
 def press(context: Context, asked: PressArgument) -> PressReply:
     """Press the button."""
+    if asked.kind is Press.LONG:  # which asks for a reset: `system:reset` does that from afar, with the name
+        raise Refused(Code.BAD_REQUEST, "kind: must be short or held")
     return PressReply(done=context.services.panel.obey(asked.kind, context.caller.grant.subject, context.now))
 
 

@@ -18,6 +18,7 @@ import { useTitle } from '../../shell/shell';
 import { common } from '../../words/common';
 import { parts, say } from '../../words/words';
 import { BlockDialog } from './block_dialog';
+import { allow, Schedules } from './schedules';
 import { SearchField } from '../../parts/search_field';
 import { w } from './words';
 
@@ -47,11 +48,15 @@ function kindOf(address: string): string {
 
 function originText(block: Block): string {
   if (block.origin === 'detection') return w.byIncident;
+  if (block.origin === 'schedule') return say(w.bySchedule, { who: visible(block.actor) });
   if (block.origin.startsWith('list:')) return say(w.byList, { name: block.origin.slice(5) });
   return visible(block.actor);
 }
 
 const scopeOf = (block: Block) => (block.departmentId === null ? holder.value?.departments === null && may('operator') : may('operator', block.departmentId));
+
+/** What a schedule blocks is not lifted: it is allowed for a while, or its schedule is removed. */
+const canLift = (block: Block) => scopeOf(block) && block.origin !== 'schedule';
 
 function endText(block: Block): string {
   if (block.expiresAt !== null) return soonOr(block.expiresAt);
@@ -139,7 +144,11 @@ function columnsFor(again: () => void): Column<Block>[] {
       fold: 'low full',
       width: '110px',
       cell: (one) =>
-        scopeOf(one) && (
+        scopeOf(one) && one.origin === 'schedule' ? (
+          <ActionButton class="s" label={say(w.allowName, { address: one.address })} onClick={() => allow(one.address, one.departmentId, again)}>
+            {w.allow}
+          </ActionButton>
+        ) : scopeOf(one) && (
           <ActionButton class="s" label={say(w.unblockName, { address: one.address })} onClick={() => unblock(one, again)}>
             {w.unblock}
           </ActionButton>
@@ -181,7 +190,7 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
     return unblockAll(picked, found.again);
   };
   const onKey = (key: string, one: Block) => {
-    if (!scopeOf(one) || (key !== 'x' && key !== 'u')) return false;
+    if (!canLift(one) || (key !== 'x' && key !== 'u')) return false;
     const next = new Set(chosen);
     if (key === 'x') choose(next.delete(keyOf(one)) ? next : next.add(keyOf(one)));
     else if (whyNot.value !== '') toast(whyNot.value);
@@ -257,6 +266,7 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
           </footer>
         )}
       </section>
+      <Schedules again={found.again} />
       {dialog === 'new' && canBlock && <BlockDialog wanted={query} onClose={() => go({ page: page > 1 ? String(page) : '', department: query.address ? '' : department })} onDone={found.again} />}
     </>
   );
@@ -289,6 +299,7 @@ function Origins({ counts, chosen, onChoose }: { counts: Record<string, number> 
   const text = (origin: string, count: string) => {
     if (origin === 'manual') return say(w.manual, { count });
     if (origin === 'detection') return say(w.detection, { count });
+    if (origin === 'schedule') return say(w.schedule, { count });
     return say(w.list, { name: origin.replace(/^list:/, ''), count });
   };
   return (

@@ -348,7 +348,7 @@ class AnalyticsAnomaly(AlertEvent, frozen=True, kw_only=True, rename="camel"):
 class DeviceFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """A device. `name`: what people call it, else what it calls itself; null where neither is known.
 
-    `name_from`: label (people's), dhcp or mdns; `called`: what it calls itself, where people call it otherwise.
+    `name_from`: label (people's), dhcp, mdns or dns; `called`: what it calls itself, where people call it otherwise.
     `vendor`: of its hardware; `is_randomised`: it has made its `mac` up. `addresses`: of the last day. `is_new`: it
     came lately, after the devices were learned.
     """
@@ -356,7 +356,7 @@ class DeviceFacts(Part, frozen=True, kw_only=True, rename="camel"):
     department_id: str
     mac: str
     known_as: str | None = msgspec.field(name="name")  # `name` is an event's
-    name_from: Literal["label", "dhcp", "mdns"] | None
+    name_from: Literal["label", "dhcp", "mdns", "dns"] | None
     vendor: str | None
     is_randomised: bool
     addresses: list[str]

@@ -1,5 +1,7 @@
 """What a person says to an incident on the page: that they have seen it, and that they do not want to be told."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.client.node import NodeClient
@@ -38,12 +40,20 @@ def test_an_incident_is_acknowledged_and_muted_and_both_are_taken_back(desk: Des
 
 def test_a_viewer_reads_the_evidence_and_is_offered_nothing(desk: Desk) -> None:
     with NodeClient(desk.url, desk.token(), since=0) as client:
-        client.wait_for("security:incident", within_s=PATIENCE_S)
+        told = client.wait_for("security:incident", within_s=PATIENCE_S)["incident"]
     with desk.open("/incidents", role="viewer") as page:
         live(page)
-        page.locator("main td a.main[href^='/incidents/']").first.click()
+        page.locator(f"main td a.main[href='/incidents/{told['incidentId']}']").click()
         page.wait_for_url("**/incidents/*")
         evidence = page.locator("section[aria-labelledby=evidence]")
         expect(evidence).to_contain_text("fewer than 10 in 10 s")
         expect(evidence).to_contain_text("Inside the department")
+        known = told["knownDevices"][0]
+        source = page.locator("section[aria-labelledby=source]")
+        expect(source.get_by_role("link", name=known["mac"], exact=True)).to_have_attribute(
+            "href", re.compile("^/devices")
+        )
+        expect(evidence.locator("dd", has_text=known["mac"])).to_have_count(1)
+        if known["name"]:  # it has told its name by then, unless the machine is slow
+            expect(source).to_contain_text(known["name"])
         expect(page.locator("main header button")).to_have_count(0)

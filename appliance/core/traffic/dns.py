@@ -19,6 +19,7 @@ from typing import NamedTuple
 from appliance.core.traffic.packet import TCP, UDP, Packet
 
 DNS_PORT = 53
+PTR = 12  # IANA, DNS resource record types: the name of an address
 MOST_BYTES = 1500  # read of a message: as many as the capture takes of a frame
 MOST_STEPS = 300  # labels and pointers of all names that are read; a chain of ten aliases has about a hundred
 MOST_ADDRESSES = 64  # of one answer: services have up to 16, and each that a blocked name holds costs the kernel room
@@ -128,6 +129,16 @@ class DnsMessage:
         return DnsAnswer(
             client, self.name, tuple(found), min(found.values(), default=0), tuple(dict.fromkeys(aliases)), server
         )
+
+    def pointer(self) -> str:
+        """The name to which the first such record points; empty: there is none, or it is a failure."""
+        if not self.is_answer or self.flags & _CODE:
+            return ""
+        try:
+            at = next((at for kind, at, _, _ in self._records() if kind == PTR), None)
+            return "" if at is None else self._read_name(at)[0]
+        except UNREADABLE:
+            return ""
 
     def _read_records(self) -> tuple[dict[str, int], list[str]]:
         """The addresses, each with its TTL in seconds, and the aliases."""

@@ -22,6 +22,7 @@ from appliance.core.traffic.devices.dhcp import SERVER_PORT, dhcp_in
 from appliance.core.traffic.devices.hardware_address import is_randomised, virtual_kind
 from appliance.core.traffic.devices.multicast_dns import MDNS_PORT, announced_in
 from appliance.core.traffic.devices.neighbour_discovery import notice_in
+from appliance.core.traffic.devices.reverse_look_up import ReverseLookUps
 from appliance.core.traffic.devices.server_sign import (
     ServerSign,
     sign_of_advertisement,
@@ -84,6 +85,7 @@ class DeviceWatch:
         self._store, self._publish = store, publish
         self._registers, self._servers = _registers(self._departments, store, learning_s), servers
         self._heard: dict[tuple[str, Clue], float] = {}
+        self._reverse = ReverseLookUps()
         self._read: Sequence[Sighting] = ()
         self._at_port: dict[str, frozenset[str]] = {}
         self._own: frozenset[str] = frozenset()
@@ -103,6 +105,8 @@ class DeviceWatch:
                 return self._strangers(interface, sign_of_choice(message), message.given, now)
         elif packet.source_port == MDNS_PORT and (name := announced_in(packet)):
             self.hear(interface, Clue(packet.source_mac, packet.source, name, NameSource.MDNS), now)
+        else:
+            self._read_reverse(interface, packet, now)
         return ()
 
     def read_frame(self, interface: str, frame: bytes, now: Moment) -> Sequence[tuple[str, ServerSign]]:
@@ -224,6 +228,13 @@ class DeviceWatch:
             is_new=self._registers[department].is_new(device, _epoch_s(now)),
             called=device.names[said] if said and device.label else UNSET,
         )
+
+    def _read_reverse(self, interface: str, packet: Packet, now: Moment) -> None:
+        here = [one.id for one in self._departments.values() if one.interface == interface]
+        for found in self._reverse.read(packet, now.monotonic_s):
+            device = self.known(here, found.address)
+            if device is not None:
+                self.hear(interface, Clue(device.mac, name=found.name, source=NameSource.DNS), now)
 
     def _strangers(
         self, interface: str, sign: ServerSign, address: str, now: Moment

@@ -161,7 +161,7 @@ COLUMNS = {
     "answer": {*ANSWER_COLUMNS.split(", ")},
     "reckoning": {"id", "at"},
     **notice_tables.COLUMNS,
-    "device": {"department", "mac", "label", "dhcp_name", "mdns_name", "addresses", "first_s", "seen_s"},
+    "device": {"department", "mac", "label", "dhcp_name", "mdns_name", "dns_name", "addresses", "first_s", "seen_s"},
     "device_learning": {"department", "began_s"},
     "known_server": {"department", "kind", "address", "mac"},
 }

@@ -311,3 +311,21 @@ def test_on_a_full_disk_servers_are_learned_until_the_next_start(tmp_path: Path)
     rig.hear(0, PRINTER)
     assert rig.read(0, OFFER) == []
     assert rig.read(LATER_S, OFFER, ROGUE_OFFER) == [("sales", ROGUE)]
+
+
+def test_the_name_of_an_address_is_that_of_the_device_that_has_it_and_gives_way_to_its_own(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.hear(1, PRINTER, "192.168.1.7")
+    asked = "7.1.168.192.in-addr.arpa"
+    look_up = frames.lookup(
+        "192.168.1.10", asked, "PTR", f"{asked}. PTR lab-printer.example.org.", resolver="10.0.0.53"
+    )
+    other = "8.1.168.192.in-addr.arpa"  # nobody's
+    rig.read(2, *look_up, *frames.lookup("192.168.1.10", other, "PTR", f"{other}. PTR x.", resolver="10.0.0.53"))
+    [found] = rig.watch.devices("sales")
+    assert (found.name, rig.watch.facts("sales", found, at(3)).name_from) == ("lab-printer", "dns")
+    rig.watch.save(at(4))
+    rig.restart()
+    assert rig.watch.find("sales", PRINTER).name == "lab-printer"
+    rig.read(5, frames.dhcp(PRINTER, (53, b"\x01"), (12, b"printer-of-the-lab")))
+    assert rig.watch.find("sales", PRINTER).name == "printer-of-the-lab"

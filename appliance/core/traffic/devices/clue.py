@@ -12,6 +12,7 @@ class NameSource(StrEnum):
 
     DHCP = "dhcp"
     MDNS = "mdns"
+    DNS = "dns"
 
 
 class Clue(NamedTuple):

@@ -418,7 +418,7 @@ export interface DeviceNew {
 /**
  * A device. `name`: what people call it, else what it calls itself; null where neither is known.
  *
- * `nameFrom`: label (people's), dhcp or mdns; `called`: what it calls itself, where people call it otherwise.
+ * `nameFrom`: label (people's), dhcp, mdns or dns; `called`: what it calls itself, where people call it otherwise.
  * `vendor`: of its hardware; `isRandomised`: it has made its `mac` up. `addresses`: of the last day. `isNew`: it
  * came lately, after the devices were learned.
  */
@@ -426,7 +426,7 @@ export interface DeviceFacts {
   departmentId: string;
   mac: string;
   name: string | null;
-  nameFrom: ('dhcp' | 'label' | 'mdns') | null;
+  nameFrom: ('dhcp' | 'dns' | 'label' | 'mdns') | null;
   vendor: string | null;
   isRandomised: boolean;
   addresses: string[];

@@ -81,7 +81,7 @@ function Facts({ host }: { host: Host }) {
   const { device } = host;
   const [fourth, sixth] = [host.addresses.filter((one) => !one.includes(':')), host.addresses.filter((one) => one.includes(':'))];
   const listed = (addresses: string[]): ComponentChildren => (addresses.length === 0 ? <span class="dim">{common.none}</span> : addresses.map((one) => <div key={one}><code>{visible(one)}</code></div>));
-  const origins = { label: device?.called ? say(w.labelAnd, { name: visible(device.called) }) : w.fromLabel, dhcp: w.fromDhcp, mdns: w.fromMdns };
+  const origins = { label: device?.called ? say(w.labelAnd, { name: visible(device.called) }) : w.fromLabel, dhcp: w.fromDhcp, mdns: w.fromMdns, dns: w.fromDns };
   return (
     <section>
       <dl class="facts">

@@ -9,12 +9,13 @@ from tests.end_to_end.test_release import own_tables
 from tests.lab.network import Network
 
 PERSON, PASSWORD, REASON = "alice-7391", "one that nobody guesses 7391", "because-7391"
+MAIL_PASSWORD = "geheim-7391"
 QUOTA = '[departments.quota]\ndaily = "1 GB"\n'
 
 
 def holding(folder: Path) -> list[str]:
     """The files below a folder that have anything of what people have told the appliance."""
-    words = [one.encode() for one in (PERSON, PASSWORD, REASON, DEPARTMENT, "7391")]
+    words = [one.encode() for one in (PERSON, PASSWORD, REASON, MAIL_PASSWORD, DEPARTMENT)]
     found = [path for path in folder.rglob("*") if path.is_file()]
     return sorted(path.name for path in found if any(word in path.read_bytes() for word in words))
 
@@ -23,7 +24,7 @@ def tell(appliance: Installed, blocked: str) -> None:
     appliance.cli("user", "add", PERSON, "--role", "admin", "--password", PASSWORD)
     appliance.cli("block", blocked, "--reason", REASON)
     (appliance.state / "secrets").mkdir(mode=0o700, exist_ok=True)
-    (appliance.state / "secrets/mail").write_text("geheim-7391\n")
+    (appliance.state / "secrets/mail").write_text(MAIL_PASSWORD)
 
 
 def test_a_running_appliance_forgets_everything_and_pairs_anew(gateway: Network, tmp_path: Path, until) -> None:

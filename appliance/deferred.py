@@ -17,9 +17,11 @@ from typing import Any
 
 LACKING = object()  # a name that the module is to lack: who asks for it has another way
 CALLED = object()  # a function, which runs the module when it is called
+
 # Module -> names that others ask of it at once: their values here, or the part of the package that has them (a text).
 DEFERRED: dict[str, dict[str, object]] = {
     # Packages that import all their parts.
+    "bidict": {"bidict": "bidict._bidict", "ValueDuplicationError": "bidict._exc"},
     "engineio": {"Server": "engineio.server"},
     "gpiozero": {},
     "jwt": {},
@@ -47,22 +49,27 @@ DEFERRED: dict[str, dict[str, object]] = {
     # eventlet's patching: loops and packages. pyroute2 runs on a loop of asyncio, which a simulation does without.
     "asyncio": {},
     "pkgutil": {},
-    # pyroute2: a pretended kernel, traffic control, and what is plugged into a port.
+    # pyroute2: a pretended kernel, traffic control, what is plugged into a port, and processes in other namespaces.
+    "multiprocessing": {"Pipe": CALLED, "Process": CALLED, "Queue": CALLED},
     "pyroute2.ethtool.module_info": {"ModuleInfoParser": object},
     "pyroute2.iproute.ipmock": {"IPEngine": object},
     "pyroute2.netlink.rtnl.tcmsg": {"plugins": {}, "tcmsg": object},
     "unittest": {},
     "unittest.mock": {"Mock": object},
-    # gpiozero: LEDs of many colours, and a look for pins, where a program names none.
+    # gpiozero: LEDs of many colours, a look for pins where a program names none, and sensors' means.
     "colorzero": {"Color": object},
     "importlib.metadata": {"entry_points": CALLED},
-    # http.server, which eventlet's server builds on: error pages, files, programs.
+    "statistics": {"mean": CALLED, "median": CALLED},
+    # http.server, which eventlet's server builds on: error pages, files, defects of mail.
     "html": {},
     "mimetypes": {},
-    # The standard library: the command line's calendar, archives in `shutil`.
+    "email.errors": {},
+    "email.header": {},
+    # The standard library: the command line's calendar, archives in `shutil`, a compiler's search for libraries.
     "bz2": {},
     "locale": {},
     "lzma": {},
+    "tempfile": {},
 }
 _OF_IMPORT = {"__path__", "__file__", "__cached__", "__loader__", "__spec__"}  # which the import system asks for
 

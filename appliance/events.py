@@ -146,6 +146,18 @@ class QuotaRequested(DepartmentEvent, frozen=True, kw_only=True, rename="camel")
     request: RequestFacts
 
 
+class IncidentDeviceFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """A device that an incident is about, as it was known then. `name`: how people know it, null where none is.
+
+    `address`: the source or peer that was its own, left out where only its hardware address is in the incident.
+    """
+
+    mac: str
+    known_as: str | None = msgspec.field(name="name")  # `name` is an event's
+    vendor: str | None
+    address: str | UnsetType = UNSET
+
+
 class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """`source`: the address that caused it; `details`: the evidence in numbers; `state`: open or closed.
 
@@ -155,7 +167,8 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
 
     `incident_id`: of `incident:get`; `expected`: what would be ordinary; `peers`, `ports`: examples of whom it
     concerned, and where; `devices`: the hardware addresses that sent it; `inside`: whether the source is in the
-    department, left out where that is not known; `advice`: what to look at.
+    department, left out where that is not known; `advice`: what to look at. `known_devices`: which devices of the
+    department source, peers and `devices` are, left out where none is known.
     """
 
     type: str
@@ -174,6 +187,13 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     devices: list[str] | UnsetType = UNSET
     inside: bool | UnsetType = UNSET
     advice: str | UnsetType = UNSET
+    known_devices: list[IncidentDeviceFacts] | UnsetType = UNSET
+
+    @property
+    def source_name(self) -> str:
+        """How people know the device at the source's address; empty: it has no name, or is not known."""
+        known = self.known_devices or []
+        return next((one.known_as for one in known if one.known_as and one.address == self.source), "")
 
 
 class SecurityIncident(AlertEvent, frozen=True, kw_only=True, rename="camel"):

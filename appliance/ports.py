@@ -22,6 +22,7 @@ from appliance.core.blocking.denials import Denial, Question
 from appliance.core.blocking.place import Hit, Place
 from appliance.core.blocking.protection import Protected
 from appliance.core.blocking.sets import BlockSet
+from appliance.core.detection.habits.habit import Habit
 from appliance.core.detection.incident_record import IncidentRecord, Mute
 from appliance.core.detection.rates.anomaly import StoredAnomaly
 from appliance.core.kernel.nftables.elements import Bounds, Point
@@ -354,6 +355,12 @@ class Store(Protocol):
     def mutes(self) -> Sequence[Mute]:
         """What is muted, the oldest first."""
 
+    def habits(self) -> Sequence[Habit]:
+        """What devices do each day."""
+
+    def save_habits(self, saved: Sequence[Habit], deleted: Sequence[str]) -> None:
+        """Save or replace some habits, and delete others by their ids; until `sync`, a power cut may undo it."""
+
     def save_mutes(self, saved: Sequence[Mute], deleted: Sequence[str]) -> None:
         """Write or replace some mutes, and delete others by their ids; until `sync`, a power cut may undo it."""
 
@@ -499,6 +506,12 @@ class RateStore(Protocol):
         """Save what was learned, by department, over what was saved before; a failure is logged."""
 
     def learned_rates(self) -> Mapping[str, bytes]:
+        """What was saved, by department; empty where the file cannot be read."""
+
+    def save_sent_volumes(self, learned: Mapping[str, bytes]) -> None:
+        """Save how much devices send, by department, over what was saved before; a failure is logged."""
+
+    def sent_volumes(self) -> Mapping[str, bytes]:
         """What was saved, by department; empty where the file cannot be read."""
 
     def add_anomaly(self, one: StoredAnomaly) -> None:

@@ -16,12 +16,10 @@ import os
 os.environ["EVENTLET_NO_GREENDNS"] = "yes"
 import appliance.service.starting
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from appliance.server.delivery.transport import DirectServer
 from appliance.system.storage.store import SqliteStore
 DirectServer(async_mode="eventlet", monitor_clients=False)
-with TemporaryDirectory() as folder:
-    SqliteStore(Path(folder) / "state").close()
+SqliteStore(Path(":memory:")).close()
 """
 RAN = """
 import sys

@@ -134,6 +134,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     [
         ("appliance.cli.main", "eventlet socketio pyroute2 gpiozero sqlite_utils"),
         ("appliance.service.starting", "pyroute2 psutil gpiozero prometheus_client"),  # which a simulation does without
+        ("appliance.__main__", "click eventlet appliance.cli"),  # which turns garbage collection off first
         ("appliance.service.starting", "appliance.cli appliance.client"),  # which `appliance run` leaves behind
         ("appliance.service.restoring", "eventlet socketio gpiozero"),  # which holds a boot up
     ],

@@ -123,7 +123,9 @@ def _health(payload: Payload) -> str:
 def _incident(payload: Payload) -> str:
     incident = payload["incident"]
     why = f" (not blocked: {incident['notBlocked']})" if "notBlocked" in incident else ""
-    return f"{payload['severity']} {incident['type']} by {incident['source']}: {incident['details']}{why}"
+    known = (one["name"] for one in incident.get("knownDevices", ()) if one.get("address") == incident["source"])
+    name = next((f" ({one})" for one in known if one), "")
+    return f"{payload['severity']} {incident['type']} by {incident['source']}{name}: {incident['details']}{why}"
 
 
 def _device(payload: Payload) -> str:

@@ -62,6 +62,7 @@ from appliance.service.monitors import (
 from appliance.service.releasing import ReleaseRequest
 from appliance.service.state_recovery import RecoveredState, open_state
 from appliance.system.storage.alert_file import AlertFile
+from appliance.system.storage.files import UnsyncedFiles
 from appliance.system.storage.history_store import SqliteHistoryStore
 from appliance.system.web.list_source import ListSource
 
@@ -77,6 +78,12 @@ class Disk:
     history_store: SqliteHistoryStore
     alerts: AlertFile
     lists: Path
+    unsynced: UnsyncedFiles
+
+    def settle(self) -> None:
+        """Wait until what was saved is on the medium; it may run in another thread."""
+        self.unsynced.settle()
+        self.state.store.fold_long()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,11 +215,13 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
         (state_dir / LISTS).mkdir(exist_ok=True)
     recovered = open_state(state_dir / f"{state}.sqlite3", machine.clock().wall)
     recovered.store.aside = aside_in_turn()
+    history, alerts = (state_dir / f"{others}{name}" for name in ("history.sqlite3", "alerts.jsonl"))
     return Disk(
         state=recovered,
-        history_store=SqliteHistoryStore(state_dir / f"{others}history.sqlite3"),
-        alerts=AlertFile(state_dir / f"{others}alerts.jsonl"),
+        history_store=SqliteHistoryStore(history),
+        alerts=AlertFile(alerts),
         lists=state_dir / LISTS,
+        unsynced=UnsyncedFiles([state_dir / f"{state}.sqlite3-wal", history.with_name(f"{history.name}-wal"), alerts]),
     )
 
 

@@ -149,10 +149,11 @@ def build_device_watch(base: Foundation, *, metering: Metering, learning_s: floa
     )
 
 
-def _incident_watch(base: Foundation, enforcement: Enforcement) -> IncidentWatch:
+def _incident_watch(base: Foundation, enforcement: Enforcement, register: DeviceWatch) -> IncidentWatch:
     return IncidentWatch(
         incident_log=IncidentLog(base.store),
         neighbours=base.machine.neighbours,
+        register=register,
         blocks=enforcement,
         publish=base.publish,
     )
@@ -176,7 +177,7 @@ def build_insight(
         response=base.config.as_response(),
         usual_rates=rate_watch,
         devices=device_watch,
-        incidents=_incident_watch(base, enforcement),
+        incidents=_incident_watch(base, enforcement, device_watch),
         publish=base.publish,
     )
 

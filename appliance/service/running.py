@@ -53,6 +53,7 @@ INCIDENTS_S = 1.0  # a person hears of it within two seconds after a rule is met
 ATTACH_S = 1.0  # an interface that appears is captured within a second
 LISTS_S = 0.25  # a piece of a list each, so that one of 100,000 is in force within a minute
 HISTORY_S = 1.0  # a slice of a batch each, so that a batch is done within a few seconds
+MEDIUM_S = 10.0  # a power cut may take back what was saved so shortly before it; an order is waited for at once
 TRIAL_S = 0.25  # a client has so long at least to read that its new configuration is tried
 NOTICES_S = 1.0  # a transaction for all that was heard; a message waits for some seconds anyway
 CHANNEL_S = 1.0  # a look into the database, where nothing waits
@@ -132,6 +133,7 @@ class Service:
             Timed("health", periods.health, parts.monitors.status.health_step),
             Timed("lists", LISTS_S, parts.monitors.lists.step),
             Timed("history", HISTORY_S, self._keep_history),
+            Timed("medium", MEDIUM_S, lambda _: tpool.execute(parts.disk.settle)),
             Timed("fold", FOLD_S, lambda _: tpool.execute(parts.disk.history_store.fold)),  # it waits for the medium
             Timed("panel", PANEL_S, self._panel),
             Timed("trial", TRIAL_S, self._try),

@@ -3,7 +3,8 @@
     tests/bench/run anomalies [FILE.csv...] [--windows FILE.json]
 
 Without files, the made-up lines of `tests/bench/traffic.py` are judged: three weeks of each, of which the first is
-for learning. An alarm is false unless something was made to happen then, or in the half hour before it.
+for learning. An alarm is false unless something was made to happen then, or in the half hour before it. The devices of
+made-up offices follow, some of which send far too much (`tests/bench/senders.py`).
 
 A file has the columns `timestamp` and `value`, as in NAB, and may have a third that is 1 in an anomaly; else
 `--windows` names NAB's `combined_windows.json`. The first 15 % are not judged, as NAB has it. An episode of alarms in
@@ -24,7 +25,7 @@ from appliance.core.detection.rates.anomaly import Anomaly
 from appliance.core.detection.rates.department_rates import DepartmentRates
 from appliance.core.detection.rates.departure import Detector
 from appliance.core.detection.rates.expectation import Clock
-from tests.bench import traffic
+from tests.bench import senders, traffic
 from tests.bench.traffic import DAY, EVENTS, MINUTE_S, Happening, Line
 
 LEARNED, DAYS = 7, 28
@@ -223,5 +224,6 @@ def run(words: Sequence[str] = ()) -> Iterator[str]:
     if not names:
         yield from run_lines()
         yield cost()
+        yield from senders.rows()
     for name in names:
         yield score_file(Path(name), read(Path(name), windows))

@@ -25,6 +25,7 @@ from appliance.core.traffic.packet import SYN, TCP, Packet, decode
 from appliance.monitor.traffic.site_watch import SiteWatch, Websites
 from appliance.system.network.bpf import Bpf
 from appliance.system.network.capture import SO_ATTACH_BPF, CapturePrograms
+from tests.bench import hostility
 from tests.core import frames, hellos
 
 SIZES = (536, 128, 1)  # bytes of a segment: the least that IP promises, a stingy path, the worst
@@ -121,6 +122,8 @@ def run(folder: Path | None = None) -> Iterator[str]:
                 reading, known, f"{size} B, shuffled", lambda captured, size=size: recut(captured, size, Random(size))
             )
         yield _cost(reading)
+    if folder is None:
+        yield from hostility.rows()
 
 
 def _rows(reading: Reading, known: Sequence[Known], way: str, change) -> Iterator[str]:  # type: ignore[no-untyped-def]

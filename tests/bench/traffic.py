@@ -56,8 +56,8 @@ def office(seed: int, days: int, people: int) -> Line:
         for begins_h, ends_h, keen in habits:
             _chatter(chance, line, day)
             if chance.random() < (0.03 if day % 7 >= SATURDAY else 0.87):
-                _work(chance, line, day, begins_h + chance.gauss(0, 0.3), ends_h + chance.gauss(0, 0.5), keen * busy)
-        _back_up(chance, line, day, people)
+                work(chance, line, day, begins_h + chance.gauss(0, 0.3), ends_h + chance.gauss(0, 0.5), keen * busy)
+        back_up(chance, line, day, people)
         if day % 7 == 2 and day % 14 < 7:
             _update(chance, line, day, people)
     return line
@@ -70,7 +70,7 @@ def _chatter(chance: Random, line: Line, day: int) -> None:
         line.add(line.up, minute, 10, rate * 0.6)
 
 
-def _work(chance: Random, line: Line, day: int, begins_h: float, ends_h: float, keen: float) -> None:
+def work(chance: Random, line: Line, day: int, begins_h: float, ends_h: float, keen: float) -> None:
     at, end = day * DAY + begins_h * 60, day * DAY + ends_h * 60
     lunch = day * DAY + chance.gauss(12.4, 0.3) * 60
     while at < end:
@@ -95,7 +95,7 @@ def _work(chance: Random, line: Line, day: int, begins_h: float, ends_h: float, 
         at += minutes + chance.expovariate(1 / 4)
 
 
-def _back_up(chance: Random, line: Line, day: int, people: int) -> None:
+def back_up(chance: Random, line: Line, day: int, people: int) -> None:
     if day % 7 >= SATURDAY and day % 7 != SATURDAY + 1:
         return
     size = people * 150e6 * exp(chance.gauss(0, 0.3)) * (4 if day % 7 == SATURDAY + 1 else 1)  # whole on Sundays

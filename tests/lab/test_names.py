@@ -17,6 +17,7 @@ from tests.lab.fixtures import Until
 from tests.lab.network import WEB_V4, WEB_V6, Network, network
 
 PORT = 4433
+HTTP3 = Path(__file__).with_name("http3.py")
 CERTIFICATE = [
     "openssl",
     "req",
@@ -55,10 +56,16 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Network]:
         yield lab
 
 
-def serve_tls(lab: Network, folder: Path) -> None:
-    """A web server over TLS on all of the uplink's addresses."""
+def make_certificate(folder: Path) -> tuple[str, str]:
+    """The files of a certificate and its key."""
     key, certificate = str(folder / "key.pem"), str(folder / "certificate.pem")
     subprocess.run([*CERTIFICATE, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
+def serve_tls(lab: Network, folder: Path) -> None:
+    """A web server over TLS on all of the uplink's addresses."""
+    certificate, key = make_certificate(folder)
     lab.uplink.spawn([sys.executable, "-u", "-c", SERVER, str(PORT), certificate, key], ready="ready")
 
 
@@ -101,3 +108,37 @@ def test_curl_over_tls_names_its_site_and_a_refused_connection_does_not(
         "example.net": 1,
     }
     assert max(map(len, captured)) <= 1600  # hellos, and of what the server says the first segment
+
+
+@pytest.mark.slow
+def test_a_client_of_http_3_names_its_site_and_one_that_nobody_answers_does_not(
+    lab: Network, tmp_path: Path, until: Until
+) -> None:
+    for address in (WEB_V4[0], WEB_V6[0]):
+        serving = [sys.executable, "-u", str(HTTP3), "serve", address, str(PORT), *make_certificate(tmp_path)]
+        lab.uplink.spawn(serving, ready="ready")
+    with lab.appliance.entered():
+        capture = PacketCapture(promiscuous=lab.position == "mirror")
+        capture.attach(["eth1"])
+    host = lab.hosts[1]
+    silent = host.spawn([sys.executable, "-u", str(HTTP3), "get", WEB_V4[1], str(PORT), "www.silent.org"])
+    for name, address in (("www.example.org", WEB_V4[0]), ("www.example.co.uk", WEB_V6[0])):
+        answered = host.run([sys.executable, "-u", str(HTTP3), "get", address, str(PORT), name])
+        assert answered.stdout == "answered\n"
+    watch, websites = SiteWatch(NameRules(PublicSuffixes()), lambda _: False), Websites()
+    names = set()
+
+    def have_come() -> bool:
+        for frame in capture.frames():
+            if (packet := decode(frame.data)) is None:
+                continue
+            for one in websites.read(frame.interface, packet, 0.0):
+                watch.take(one, 0.0)
+                names.add(one.contact.hello.name if one.contact.hello is not None else "")
+        return {one.domain for one in watch.top_sites(0.0)} == {"example.org", "example.co.uk"}
+
+    until(have_come)
+    until(lambda: have_come() and "www.silent.org" in names)  # its name was read, and is no visit
+    silent.stop()
+    capture.close()
+    assert {one.domain: one.visits for one in watch.top_sites(0.0)} == {"example.org": 1, "example.co.uk": 1}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from appliance.core.detection.incident_kind import IncidentKind
 
 MOST_EXAMPLES = 5  # peers or ports that are named
+TOO_MUCH = "too much to compare"  # a trait of what has too many others
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,8 @@ class Evidence:
     """What a source does. `count`: of what `details`, a sentence, says; `expected`: what would be ordinary, in words.
 
     `peers`, `ports`: examples of whom it concerned, and where; `senders`: the count by the hardware address that sent
-    it; `proven`, `addressed`: as an incident has them. Times are monotonic seconds.
+    it; `proven`, `addressed`: as an incident has them; `traits`: the ports and networks by which it is compared with
+    what was done on other days, empty where nothing is compared. Times are monotonic seconds.
     """
 
     kind: IncidentKind
@@ -28,3 +30,4 @@ class Evidence:
     senders: Mapping[str, int] = field(default_factory=dict)
     proven: int = 0
     addressed: int = 0
+    traits: frozenset[str] = frozenset()

@@ -50,7 +50,7 @@ class Severity(StrEnum):
 # The least count for each severity, worst first. Ports: nmap tries 1,000 by default, 100 with -F. Hosts: a /24 has 254.
 # Floods: in ten seconds; a thousand connections begun a second fill the tables of a small server. Data in names: bytes;
 # a table of customers, or a key. Listed addresses: packets in a minute, of a program that does not give up. Passwords:
-# as many as are counted; nobody types 60 in five minutes.
+# as many as are counted; nobody types 60 in five minutes. What leaves: bytes; a database, or a whole disk.
 SEVERITIES = {
     IncidentKind.PORT_SCAN: ((1000, Severity.CRITICAL), (100, Severity.HIGH), (15, Severity.MEDIUM), (0, Severity.LOW)),
     IncidentKind.ARP_SPOOFING: ((0, Severity.HIGH),),  # who takes addresses reads what is meant for others
@@ -61,6 +61,7 @@ SEVERITIES = {
     IncidentKind.UDP_FLOOD: ((50_000, Severity.CRITICAL), (5000, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.DNS_TUNNEL: ((100_000, Severity.CRITICAL), (10_000, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.LISTED_CONTACT: ((100, Severity.HIGH), (0, Severity.MEDIUM)),
+    IncidentKind.OUTBOUND_VOLUME: ((50 * 10**9, Severity.CRITICAL), (5 * 10**9, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.BRUTE_FORCE: ((60, Severity.HIGH), (0, Severity.MEDIUM)),
     IncidentKind.HOST_SWEEP: ((250, Severity.CRITICAL), (100, Severity.HIGH), (25, Severity.MEDIUM), (0, Severity.LOW)),
 }
@@ -217,6 +218,10 @@ class Incidents:
         """An address in this prefix with which the source has failed to connect lately; `None`: there is none."""
         return self._scans.tried(source, target)
 
+    def peers_of(self, addresses: Collection[str]) -> Iterator[str]:
+        """With whom these addresses of one device have completed connections within a day, the latest first."""
+        return self._scans.related(addresses)
+
     def follow_stranger(self, sign: ServerSign, now_s: float) -> None:
         """Evaluate that a server which is none of the department's has shown itself."""
         self._rogues.follow(sign, now_s)
@@ -227,9 +232,14 @@ class Incidents:
         if len(self._earlier) > MOST_EARLIER:
             self._earlier.popitem(last=False)
 
-    def judge(self, now_s: float) -> list[IncidentUpdate]:
-        """The incidents that opened, escalated or closed since the previous call, as far as they may be told."""
-        for found in self._found(now_s):
+    def judge(
+        self, now_s: float, compared: Callable[[Evidence], Evidence | None] = lambda found: found
+    ) -> list[IncidentUpdate]:
+        """The incidents that opened, escalated or closed since the previous call, as far as they may be told.
+
+        `compared`: the evidence, beside what its source has done on other days; `None`: it is usual, and no incident.
+        """
+        for found in filter(None, map(compared, self._found(now_s))):
             self._record(_incident(found), now_s)
         updates = [update for key in self._open if (update := self._news(key, now_s)) is not None]
         return updates + self._close_quiet(now_s)

@@ -16,4 +16,5 @@ class IncidentKind(StrEnum):
     ROGUE_DHCP = "rogue_dhcp"  # it gives out addresses, and is none of the department's servers
     ROGUE_ROUTER = "rogue_router"  # it advertises itself as a router, and is none of the department's
     BRUTE_FORCE = "brute_force"  # it tries passwords
+    OUTBOUND_VOLUME = "outbound_volume"  # it sends far more than it ever has, and than others do
     LISTED_CONTACT = "listed_contact"  # it connects to an address on an imported list

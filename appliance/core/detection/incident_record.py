@@ -25,6 +25,7 @@ ADVICE: Mapping[IncidentKind, str] = {
     IncidentKind.UDP_FLOOD: "See whether the line is full; stop the sender, by its switch port if it forges.",
     IncidentKind.DNS_TUNNEL: "Find the program on the source that looks these names up; block the domain meanwhile.",
     IncidentKind.LISTED_CONTACT: "Find the program on the source that connects there; it was refused.",
+    IncidentKind.OUTBOUND_VOLUME: "Ask who uses the device what it sends, and where; what is meant becomes usual.",
     IncidentKind.BRUTE_FORCE: "See whether a login was granted in the end; let the service take keys or fewer tries.",
 }
 
@@ -40,12 +41,27 @@ class CourseStep:
     details: str
 
 
+@dataclass(frozen=True, slots=True)
+class IncidentDevice:
+    """A device of the department that an incident is about, as it was known when that was told last.
+
+    `address`: the source or a peer that was its own; `name`: how people know it; `vendor`: of its hardware. Empty: not
+    known, or only its hardware address is in the incident.
+    """
+
+    mac: str
+    address: str = ""
+    name: str = ""
+    vendor: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentRecord:
     """An incident, as it is kept. `ended_at`: `None` while it is open.
 
     `severity`, `count`: the worst; `macs`: hardware addresses that sent it; `is_inside`: the source is in the
-    department, `None`: not known; `course`: the latest steps, oldest first; `acknowledged_by`: `None` for nobody.
+    department, `None`: not known; `known_devices`: which devices source, peers and `macs` are; `course`: the latest
+    steps, oldest first; `acknowledged_by`: `None` for nobody.
     """
 
     id: str
@@ -65,6 +81,7 @@ class IncidentRecord:
     macs: tuple[str, ...] = ()
     is_inside: bool | None = None
     is_proven: bool = False
+    known_devices: tuple[IncidentDevice, ...] = ()
     course: tuple[CourseStep, ...] = ()
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None

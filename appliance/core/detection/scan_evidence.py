@@ -1,13 +1,18 @@
 """Words for what scans, claims of addresses and refusals have shown."""
 
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from itertools import islice
 
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.place import Hit
 from appliance.core.detection.arp import Dispute
-from appliance.core.detection.evidence import MOST_EXAMPLES, Evidence
+from appliance.core.detection.evidence import MOST_EXAMPLES, TOO_MUCH, Evidence
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.scans import ANY_PORT, NEIGHBOURS, Suspicion
+
+MOST_PORTS, MOST_NETWORKS = 32, 16  # that are compared one by one
+PREFIX_BITS = {4: 24, 6: 64}  # of a network in which servers look for hosts
 
 
 def scan_evidence(suspicion: Suspicion) -> Evidence:
@@ -31,6 +36,7 @@ def scan_evidence(suspicion: Suspicion) -> Evidence:
         senders=suspicion.senders(),
         proven=suspicion.proven,
         addressed=suspicion.addressed,
+        traits=_traits(suspicion),
     )
 
 
@@ -70,6 +76,24 @@ def listed_evidence(block: Block, hit: Hit, address: str, now_s: float) -> Evide
         latest_s=now_s,
         peers=(address,),
     )
+
+
+def _traits(suspicion: Suspicion) -> frozenset[str]:
+    """Where a source looks: a port in a network."""
+    kind, _, common = suspicion.key
+    if kind is IncidentKind.PORT_SCAN:
+        network = _network(str(common))
+        ports = suspicion.failed if len(suspicion.failed) <= MOST_PORTS else ("many",)
+        return frozenset(f"{port} in {network}" for port in ports)
+    networks = {_network(str(host)) for host in suspicion.failed}
+    return (
+        frozenset(f"{common} in {one}" for one in networks) if len(networks) <= MOST_NETWORKS else frozenset([TOO_MUCH])
+    )
+
+
+@lru_cache(maxsize=4096)  # of as many hosts as a scan tries in an hour; 0.5 MB
+def _network(host: str) -> str:
+    return str(ip_network((host, PREFIX_BITS[ip_address(host).version]), strict=False))
 
 
 def _what(suspicion: Suspicion, count: int) -> str:

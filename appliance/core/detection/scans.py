@@ -22,6 +22,7 @@ cannot hide its beginning; when too many failures are remembered, the suspicion 
 """
 
 from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
@@ -217,6 +218,10 @@ class Scans:
         """Whether the two have completed a connection, or answered each other, within a day."""
         latest_s = max(self._related_s.get((one, other), -SERVICE_S), self._related_s.get((other, one), -SERVICE_S))
         return now_s - latest_s < SERVICE_S
+
+    def related(self, addresses: Collection[str]) -> Iterator[str]:
+        """The servers with which these clients have completed connections within a day, the latest first."""
+        return (server for client, server in reversed(self._related_s) if client in addresses)
 
     def found(self, now_s: float) -> list[Suspicion]:
         """The suspicions that are scans, of those with a failure or a proof since the previous call."""

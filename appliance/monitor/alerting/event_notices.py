@@ -78,11 +78,12 @@ class Wording:
     def _incident(self, event: events.SecurityIncident) -> Iterator[Told]:
         one = event.incident
         kind = one.type.replace("_", " ")
+        source = f"{one.source} ({visible(one.source_name)})" if one.source_name else one.source
         if one.state == "closed":
-            yield Severity.LOW, f"the {kind} by {one.source} is over"
+            yield Severity.LOW, f"the {kind} by {source} is over"
         else:
             unblocked = f" (not blocked: {one.not_blocked})" if one.not_blocked is not UNSET else ""
-            yield event.severity, f"{kind} by {one.source}: {one.details}{unblocked}"
+            yield event.severity, f"{kind} by {source}: {one.details}{unblocked}"
 
     def _anomaly(self, event: events.AnalyticsAnomaly) -> Iterator[Told]:
         one = event.anomaly

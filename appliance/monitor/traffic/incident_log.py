@@ -11,9 +11,10 @@ from datetime import datetime
 
 from appliance.core.detection.incident import RETURN_S, Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.detection.incident_kind import IncidentKind
-from appliance.core.detection.incident_record import IncidentRecord, Mute
+from appliance.core.detection.incident_record import IncidentDevice, IncidentRecord, Mute
 from appliance.core.moment import Moment, began_at
 from appliance.core.refusal import Code, Refused
+from appliance.monitor.traffic.habit_log import HabitLog
 from appliance.ports import Store
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class IncidentLog:
     """The incidents of all departments, the latest changed last."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store, self.habits = store, HabitLog(store)
         # What was open when the service ended is over: if it goes on, it comes back as the same one.
         self._records = {
             one.id: one if one.ended_at else replace(one, ended_at=one.latest_at) for one in store.incidents()
@@ -43,11 +44,23 @@ class IncidentLog:
                 incidents.restore(one.kind, one.source, began_s=began_s, ended_s=ended_s, times=one.times)
 
     def record(
-        self, department: str, update: IncidentUpdate, *, is_inside: bool | None, is_proven: bool, now: Moment
+        self,
+        department: str,
+        update: IncidentUpdate,
+        *,
+        is_inside: bool | None,
+        is_proven: bool,
+        known_devices: tuple[IncidentDevice, ...],
+        now: Moment,
     ) -> IncidentRecord:
         """Record what has become of an incident; returns what is known of it now."""
         known = self._known(department, update, now)
-        record = replace(known.followed(update, now.wall), is_inside=is_inside, is_proven=is_proven or known.is_proven)
+        record = replace(
+            known.followed(update, now.wall),
+            is_inside=is_inside,
+            is_proven=is_proven or known.is_proven,
+            known_devices=known_devices or known.known_devices,
+        )
         self._keep(record)
         gone = [*self._records][:-MOST_RECORDS]
         for one in gone:
@@ -74,14 +87,15 @@ class IncidentLog:
         return seen
 
     def mutes(self, departments: Collection[str], now: Moment) -> Sequence[Mute]:
-        """The mutes of these departments, the newest first."""
+        """The mutes of these departments, the newest first, and then what is usual."""
         self._age(now)
-        return [one for one in reversed(self._mutes.values()) if one.department in departments]
+        own = [one for one in reversed(self._mutes.values()) if one.department in departments]
+        return [*own, *self.habits.mutes(departments)]
 
     def find_mute(self, mute_id: str, now: Moment) -> Mute | None:
         """The mute of this id; `None`: there is none, or it is over."""
         self._age(now)
-        return self._mutes.get(mute_id)
+        return self._mutes.get(mute_id) or self.habits.find(mute_id)
 
     def muting(self, department: str, found: Incident | IncidentRecord, now: Moment) -> Mute | None:
         """A mute that covers the incident; `None`: it is told."""
@@ -102,8 +116,11 @@ class IncidentLog:
 
     def unmute(self, mute: Mute) -> None:
         """Tell again what the mute covers. Raises `Refused` where the disk takes nothing."""
-        self._store.save_mutes([], [mute.id])
-        del self._mutes[mute.id]
+        if mute.id in self._mutes:
+            self._store.save_mutes([], [mute.id])
+            del self._mutes[mute.id]
+        else:
+            self.habits.refuse(mute.id)
 
     def _known(self, department: str, update: IncidentUpdate, now: Moment) -> IncidentRecord:
         found = update.incident

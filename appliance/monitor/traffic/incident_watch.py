@@ -5,6 +5,8 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from typing import Protocol
 
 from msgspec import UNSET
@@ -13,14 +15,17 @@ from appliance import events
 from appliance.core.blocking.block import Block, BlockOrigin, BlockRequest
 from appliance.core.blocking.place import Hit
 from appliance.core.blocking.targets import TargetKind, kind_of
+from appliance.core.detection.evidence import MOST_EXAMPLES, Evidence
 from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
-from appliance.core.detection.incident_record import ADVICE, IncidentRecord
+from appliance.core.detection.incident_record import ADVICE, IncidentDevice, IncidentRecord
+from appliance.core.detection.rates.outflow import Sent, outflow_evidence
 from appliance.core.detection.response import Response, Responses
 from appliance.core.detection.scan_evidence import listed_evidence
 from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds
 from appliance.core.moment import Moment, timestamp
 from appliance.core.refusal import Refused
+from appliance.core.traffic.devices.device_register import KnownDevice
 from appliance.monitor.traffic.incident_log import IncidentLog
 from appliance.ports import Neighbours, Publisher
 
@@ -34,6 +39,16 @@ class BlockOrders(Protocol):
 
     def block(self, requests: Sequence[BlockRequest], now: Moment) -> object:
         """Block these. Raises `Refused`."""
+
+
+class KnownDevices(Protocol):
+    """The register of devices."""
+
+    def known(self, departments: Sequence[str], asked: str) -> KnownDevice | None:
+        """The device with this hardware address or address in one of these departments; `None`: there is none."""
+
+    def vendor(self, mac: str) -> str | None:
+        """Who made the device; `None`: not known."""
 
 
 class DepartmentWatch:
@@ -56,10 +71,16 @@ class IncidentWatch:
     """Judges the incidents of departments."""
 
     def __init__(
-        self, *, incident_log: IncidentLog, neighbours: Neighbours, blocks: BlockOrders, publish: Publisher
+        self,
+        *,
+        incident_log: IncidentLog,
+        neighbours: Neighbours,
+        register: KnownDevices,
+        blocks: BlockOrders,
+        publish: Publisher,
     ) -> None:
-        """`neighbours`: the devices that are known by an address of theirs."""
-        self.log = incident_log
+        """`neighbours`: the devices that the kernel knows by an address; `register`: names them."""
+        self.log, self._register = incident_log, register
         self._neighbours, self._blocks, self._publish = neighbours, blocks, publish
 
     def judge(self, watch: DepartmentWatch, links: Mapping[str, Link], now: Moment) -> None:
@@ -67,7 +88,8 @@ class IncidentWatch:
         if not watch.is_restored:
             self.log.restore(watch.department.id, watch.incidents, now)
             watch.is_restored = True
-        updates = watch.incidents.judge(now.monotonic_s)
+        updates = watch.incidents.judge(now.monotonic_s, partial(self._compared, watch, now))
+        self.log.habits.save(now)
         devices = self._devices(watch.department, links) if updates or watch.incidents.open() else frozenset()
         for update in updates:
             self._tell(watch, update, _as_proven(watch, update.incident, devices), now)
@@ -87,6 +109,11 @@ class IncidentWatch:
                 if address is not None:
                     watch.incidents.report(listed_evidence(block, hit, address, now.monotonic_s))
 
+    def report_outflow(self, watch: DepartmentWatch, sent: Sent, now: Moment) -> None:
+        """Learn that a device sends far too much; those with whom it has spoken outside are named."""
+        peers = (one for one in watch.incidents.peers_of(sent.addresses) if not watch.is_inside(one))
+        watch.incidents.report(outflow_evidence(sent, [*islice(peers, MOST_EXAMPLES)], now.monotonic_s))
+
     def count_open(self, watch: DepartmentWatch, now: Moment) -> int:
         """The number of open incidents that are not muted."""
         return sum(self.log.muting(watch.department.id, one, now) is None for one in watch.incidents.open())
@@ -98,11 +125,27 @@ class IncidentWatch:
             update,
             is_inside=None if watch.networks is None else watch.is_inside(source),
             is_proven=proven is not None,
+            known_devices=self._known_devices(watch.department.id, update.incident),
             now=now,
         )
         if self.log.muting(watch.department.id, update.incident, now) is None:
             reason = watch.responses.reason_against(update.incident, proven)
             self._publish(_event(update, record, now, is_proven=proven is not None, reason=reason))
+
+    def _compared(self, watch: DepartmentWatch, now: Moment, found: Evidence) -> Evidence | None:
+        """Beside what the source has done on other days; `None`: it is usual. Strangers outside have no habits."""
+        return self.log.habits.consider(watch.department.id, found, now) if watch.is_inside(found.source) else found
+
+    def _known_devices(self, department: str, found: Incident) -> tuple[IncidentDevice, ...]:
+        """The devices behind the source, those it concerned, and those that sent it, each once."""
+        devices: dict[str, IncidentDevice] = {}
+        for asked in (found.source, *found.peers, *found.senders):
+            device = self._register.known([department], asked)
+            if device is not None and device.mac not in devices:
+                address = "" if asked == device.mac else asked
+                vendor = self._register.vendor(device.mac) or ""
+                devices[device.mac] = IncidentDevice(device.mac, address, device.name, vendor)
+        return tuple(devices.values())
 
     def _devices(self, department: Department, links: Mapping[str, Link]) -> frozenset[tuple[str, str]]:
         """The devices that the kernel knows at the interface or its bridge, each by address and hardware address."""
@@ -152,5 +195,16 @@ def _event(
             devices=list(record.macs),
             inside=UNSET if record.is_inside is None else record.is_inside,
             advice=ADVICE[found.kind],
+            known_devices=device_facts(record) or UNSET,
         ),
     )
+
+
+def device_facts(record: IncidentRecord) -> list[events.IncidentDeviceFacts]:
+    """The devices of an incident as they are on the wire."""
+    return [
+        events.IncidentDeviceFacts(
+            mac=one.mac, address=one.address or UNSET, known_as=one.name or None, vendor=one.vendor or None
+        )
+        for one in record.known_devices
+    ]

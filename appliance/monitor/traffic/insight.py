@@ -18,6 +18,7 @@ from appliance import events
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.place import Hit
 from appliance.core.detection.arp import AddressClaim, AddressQuestion, claim_in, question_in
+from appliance.core.detection.rates.outflow import Sent
 from appliance.core.detection.response import Response
 from appliance.core.machine import Link, Network
 from appliance.core.metering.department import Department, holds, networks_of
@@ -57,6 +58,9 @@ class UsualRates(Protocol):
 
     def expected(self, department: str, now: Moment) -> tuple[float, float] | None:
         """The usual least and most bytes per second now, in and out; `None`: too little is known."""
+
+    def outflows(self, department: str) -> Sequence[Sent]:
+        """The devices that were found since the previous call to send far too much."""
 
     def anomalies(
         self, departments: Sequence[str], since: datetime, until: datetime, most: int
@@ -219,6 +223,8 @@ class Insight:
         for activity in self._activities.values():
             activity.set_networks(networks_of(activity.department, self._metering.links))
             activity.sites.routers = frozenset(self._metering.devices.routers(activity.department.id))
+            for sent in self.usual_rates.outflows(activity.department.id):
+                self.incidents.report_outflow(activity.watch, sent, now)
             self.incidents.judge(activity.watch, self._metering.links, now)
             rate = self._metering.lines.rate_bytes_s(activity.department.id)
             activity.averages = update_averages(activity.averages, rate, now.monotonic_s)

@@ -19,6 +19,7 @@ from appliance.core.detection.rates.anomaly import UP, Anomaly, Contributor, Sto
 from appliance.core.detection.rates.contributors import Contributors
 from appliance.core.detection.rates.department_rates import DepartmentRates
 from appliance.core.detection.rates.expectation import Clock
+from appliance.core.detection.rates.outflow import Outflows, Sent
 from appliance.core.metering.history_series import Series
 from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.core.moment import Moment, timestamp
@@ -41,6 +42,14 @@ class NamedHost(Protocol):
     def name(self) -> str:
         """An address, or the hardware address."""
 
+    @property
+    def mac(self) -> str | None:
+        """The hardware address; `None` behind a router."""
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """Its addresses."""
+
 
 class RateWatch:
     """Judges each department's rates and publishes anomalies."""
@@ -52,6 +61,9 @@ class RateWatch:
         saved = store.learned_rates()
         self._rates = {one: DepartmentRates(saved.get(one, b"")) for one in departments}
         self._contributors = {one: Contributors() for one in self._rates}
+        sent = store.sent_volumes()
+        self._outflows = {one: Outflows(sent.get(one, b"")) for one in self._rates}
+        self._found: dict[str, list[Sent]] = {}
         self._zone, self._store, self._names, self._publish = zone, store, names, publish
         self._passed: dict[str, Passed] = {}
         self._judged_s: float | None = None
@@ -64,6 +76,7 @@ class RateWatch:
         for (department, host), passed in hosts.items():
             if department in self._contributors:
                 self._contributors[department].add(host, passed.up_bytes, passed.down_bytes, now.monotonic_s)
+                self._outflows[department].add(host, passed.up_bytes)
 
     def step(self, now: Moment) -> None:
         """Judges the mean rates since the previous step."""
@@ -84,6 +97,7 @@ class RateWatch:
             )
             if found is not None:
                 self._tell(department, found, now)
+            self._judge_outflows(department, now)
         if now.is_due(self._saved_s, SAVE_S):
             self.save(now)
 
@@ -91,11 +105,16 @@ class RateWatch:
         """Saves what was learned."""
         self._saved_s = now.monotonic_s
         self._store.save_learned_rates({department: one.state for department, one in self._rates.items()})
+        self._store.save_sent_volumes({department: one.state for department, one in self._outflows.items()})
 
     def expected(self, department: str, now: Moment) -> tuple[float, float] | None:
         """The usual least and most bytes per second now, both directions together; `None`: too little is known."""
         clock = self._clock(now)
         return self._rates[department].expected(clock) if clock else None
+
+    def outflows(self, department: str) -> Sequence[Sent]:
+        """The devices that were found since the previous call to send far too much."""
+        return self._found.pop(department, ())
 
     def anomalies(
         self, departments: Sequence[str], since: datetime, until: datetime, most: int
@@ -116,6 +135,12 @@ class RateWatch:
             return None
         local = now.wall.astimezone(self._zone)
         return Clock(local.weekday(), local.hour * 3600 + local.minute * 60 + local.second)
+
+    def _judge_outflows(self, department: str, now: Moment) -> None:
+        day = now.wall.astimezone(self._zone).date().toordinal() if now.is_trusted else None
+        for found in self._outflows[department].judge(day, now.monotonic_s):
+            host = self._names.describe(department, found.device)
+            self._found.setdefault(department, []).append(Sent(found, host.mac, tuple(host.addresses)))
 
     def _contributor(self, department: str, now: Moment, direction: str) -> Contributor | None:
         found = self._contributors[department].most(direction == UP, now.monotonic_s)

@@ -15,6 +15,7 @@ from typing import Any
 from appliance.core.operations.update import RunningRoot, Update, UpdateState, confirmed
 from appliance.monitor.operations.self_check import GOOD
 from appliance.service.updating.updater import settled
+from appliance.system.storage.files import write_whole
 from appliance.system.update.image_root import ports
 from appliance.system.update.update_folder import UpdateFolder
 
@@ -120,6 +121,7 @@ class Confirmation:
                 self.folder.save(confirmed(update))
             builds = self.builds.read_text().splitlines() if self.builds.exists() else []
             if self.running.version not in builds:
-                self.builds.write_text("\n".join([*builds, self.running.version][-MOST_BUILDS:]) + "\n")
+                kept = [*builds, self.running.version][-MOST_BUILDS:]
+                write_whole(self.builds, "".join(f"{one}\n" for one in kept).encode())
         self.trial_mark.unlink(missing_ok=True)
         log.info("Root %s is confirmed: it has done its work for %.0f s", self.running.root, PROOF_S)

@@ -1,7 +1,7 @@
 """Keeps the alerts that were sent in a file of lines of JSON, so that a restart loses none of them.
 
-A line is written in one piece and not synced: a power cut loses alerts of the last half minute at most, and every
-client that was connected has received them. The file is rewritten when it is twice as long as what is kept.
+A line is written in one piece and synced later: a power cut loses alerts of the last seconds at most, and every client
+that was connected has received them. The file is rewritten when it is twice as long as what is kept.
 """
 
 import errno

@@ -6,10 +6,23 @@ a person's last orders and a start. It is reserved again once the disk is far fr
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 BALLAST_BYTES = 2 << 20  # the log of the state at its largest (1 MB), its index, and a start's own needs
 ROOM_BYTES = 16 << 20  # free space needed to reserve it: a disk short of room is not filled further
+
+
+def lengthen(path: Path, length_bytes: int) -> None:
+    """Write zeros behind a file's content, so that what is written there later needs no new blocks, nor a new size.
+
+    Reserving alone would not do: a block's first content is news for the file system too. A disk that is short of room
+    is left as it is.
+    """
+    with suppress(OSError), path.open("r+b") as file:
+        more_bytes = length_bytes - file.seek(0, os.SEEK_END)
+        if more_bytes > 0 and shutil.disk_usage(path.parent).free >= ROOM_BYTES:
+            file.write(bytes(more_bytes))
 
 
 class Ballast:

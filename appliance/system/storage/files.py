@@ -2,8 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -48,8 +48,38 @@ def passing_file(content: bytes) -> Iterator[Path]:
 
 def sync(path: Path) -> None:
     """Wait until this file or folder is on the medium. Raises `OSError`."""
+    _sync(path, os.fsync)
+
+
+def sync_content(path: Path) -> None:
+    """The same without the file's times, whose block a file system writes together with three of its journal's."""
+    _sync(path, os.fdatasync)
+
+
+def _sync(path: Path, wait: Callable[[int], None]) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        wait(descriptor)
     finally:
         os.close(descriptor)
+
+
+class UnsyncedFiles:
+    """Files that others write without waiting for the medium, such as SQLite's logs."""
+
+    def __init__(self, paths: Sequence[Path], wait: Callable[[Path], None] = sync_content) -> None:
+        """`wait`: brings a file's content onto the medium, or raises `OSError`."""
+        self._wait = wait
+        self._changed_ns = dict.fromkeys(paths, 0)  # the time of the change that is on the medium
+
+    def settle(self) -> None:
+        """Wait until what has changed since the last time is on the medium; it may run in another thread.
+
+        A file that is missing or fails is left to the program that writes it, which tells of it.
+        """
+        for path, known_ns in self._changed_ns.items():
+            with suppress(OSError):
+                changed_ns = path.stat().st_mtime_ns  # before it: what is written meanwhile is waited for next time
+                if changed_ns != known_ns:
+                    self._wait(path)
+                    self._changed_ns[path] = changed_ns

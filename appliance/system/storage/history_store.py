@@ -78,6 +78,12 @@ def _rates(database: Database) -> None:
     anomaly.create_index(["at"])
 
 
+@migrations(name="0003c_sent_volumes")
+def _sent_volumes(database: Database) -> None:
+    """How much devices send, by department."""
+    database.table("sent_volume").create({"department": str, "numbers": bytes}, pk="department")
+
+
 _ADD = "INSERT INTO {table} (key, data) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data"
 _FOUND = "SELECT key, data FROM {table} WHERE key BETWEEN ? AND ?"
 _ENDS = "SELECT (SELECT min(key) FROM {table}), (SELECT max(key) FROM {table})"
@@ -152,23 +158,19 @@ class SqliteHistoryStore:
 
     def save_learned_rates(self, learned: Mapping[str, bytes]) -> None:
         """Save what was learned, by department, over what was saved before; not while held."""
-        if self._held is not None:
-            return
-        try:
-            with self._opened() as database, database.atomic():
-                rows = ({"department": one, "numbers": numbers} for one, numbers in learned.items())
-                database.table("learned_rates").upsert_all(rows, pk="department")
-        except (OSError, sqlite3.Error) as error:
-            log.error("%s: what is usual cannot be saved: %s", self._path, error)
+        self._save_learned("learned_rates", learned)
 
     def learned_rates(self) -> Mapping[str, bytes]:
         """What was saved, by department."""
-        try:
-            with self._opened() as database:
-                return dict(database.execute("SELECT department, numbers FROM learned_rates").fetchall())
-        except (OSError, sqlite3.Error) as error:
-            log.error("%s: what is usual cannot be read: %s", self._path, error)
-            return {}
+        return self._learned("learned_rates")
+
+    def save_sent_volumes(self, learned: Mapping[str, bytes]) -> None:
+        """Save how much devices send, by department, over what was saved before; not while held."""
+        self._save_learned("sent_volume", learned)
+
+    def sent_volumes(self) -> Mapping[str, bytes]:
+        """What was saved, by department."""
+        return self._learned("sent_volume")
 
     def add_anomaly(self, one: StoredAnomaly) -> None:
         """Save an anomaly; the oldest of more than `MOST_ANOMALIES` is deleted."""
@@ -218,6 +220,24 @@ class SqliteHistoryStore:
         self._numbers.clear()
         if database is not None:
             database.close()
+
+    def _save_learned(self, table: str, learned: Mapping[str, bytes]) -> None:
+        if self._held is not None:
+            return
+        try:
+            with self._opened() as database, database.atomic():
+                rows = ({"department": one, "numbers": numbers} for one, numbers in learned.items())
+                database.table(table).upsert_all(rows, pk="department")
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: what is usual cannot be saved: %s", self._path, error)
+
+    def _learned(self, table: str) -> Mapping[str, bytes]:
+        try:
+            with self._opened() as database:
+                return {row["department"]: row["numbers"] for row in database.table(table).rows}
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: what is usual cannot be read: %s", self._path, error)
+            return {}
 
     @contextmanager
     def _opened(self) -> Iterator[Database]:

@@ -21,6 +21,7 @@ from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
 from appliance.core.blocking.sets import MOST_NUMBERS, mark_of, set_and_range
 from appliance.core.blocking.targets import TargetKind, is_ipv4_address, is_written_name, kind_of, name_and_scope
+from appliance.core.detection.habits.habit import Habit
 from appliance.core.detection.incident_record import IncidentRecord, Mute
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.meter import is_mac
@@ -160,6 +161,16 @@ def mute_row(one: Mute) -> Row:
 def mute_from(row: Row) -> Mute:
     """The mute of a row."""
     return json_codec.decode(row["facts"], type=Mute)
+
+
+def habit_row(one: Habit) -> Row:
+    """The row of a habit."""
+    return {"id": one.id, "facts": json_codec.encode(one)}
+
+
+def habit_from(row: Row) -> Habit:
+    """The habit of a row."""
+    return json_codec.decode(row["facts"], type=Habit)
 
 
 def schedule_row(one: Schedule) -> Row:

@@ -120,13 +120,19 @@ def _notices(database: Database) -> None:
     )
 
 
-@migrations(name="0012b_schedules")
+@migrations(name="0012_habits")
+def _habits(database: Database) -> None:
+    """What devices do each day, as JSON."""
+    database.table("habit").create({"id": str, "facts": bytes}, pk="id")
+
+
+@migrations(name="0013_schedules")
 def _schedules(database: Database) -> None:
     """What is blocked, allowed or not limited in a part of the week, or for a while, each as JSON."""
     database.table("schedule").create({"id": str, "added_at": str, "facts": bytes}, pk="id")
 
 
-@migrations(name="0013b_sent_reports")
+@migrations(name="0014_sent_reports")
 def _sent_reports(database: Database) -> None:
     """The latest report of each kind that was sent by a channel, so that none is sent again or left out."""
     texts = ("channel", "department", "kind", "first")

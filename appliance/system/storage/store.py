@@ -2,8 +2,9 @@
 
 One transaction charges a byte and marks it, so that a crash can lose neither half. No transaction waits for the medium,
 because everybody would. A person's order (a block, a limit, a maintenance) is saved, obeyed, and answered after `sync`,
-which waits beside the event loop. Metering is not synced: SQLite's WAL keeps the file whole through a power cut and may
-lose the last checkpoint, whose bytes the kernel forgot with the power anyway. Small pages spare the SD card:
+which waits beside the event loop. The rest is synced seconds later, beside the loop too: SQLite's WAL keeps the file
+whole through a power cut, which may lose the latest save. The log has its length from the start, so that a save writes
+over what is there: where a file grows, the file system writes four blocks more. Small pages spare the SD card too:
 `tests/bench/disk.py` measures the writes of a day.
 
 A damaged file, or one with a row that cannot have been saved, is not opened (`StoreDamaged`): the caller moves it
@@ -32,6 +33,7 @@ from appliance.core.alerting.report_order import ReportKey
 from appliance.core.blocking.answer_cache import KEPT_S, HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
+from appliance.core.detection.habits.habit import Habit
 from appliance.core.detection.incident_record import IncidentRecord, Mute
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.quota import MOST_CLOSED, Ledger, QuotaKind, QuotaRequest
@@ -42,8 +44,8 @@ from appliance.core.refusal import Code, Refused
 from appliance.core.traffic.devices.device_register import KnownDevice, RegisterChanges
 from appliance.core.traffic.devices.server_sign import ServerKey
 from appliance.system.storage import rows
-from appliance.system.storage.ballast import Ballast
-from appliance.system.storage.files import sync
+from appliance.system.storage.ballast import Ballast, lengthen
+from appliance.system.storage.files import sync, sync_content
 from appliance.system.storage.queue import notice_tables
 from appliance.system.storage.schema import migrations
 from appliance.system.storage.sqlite import (
@@ -63,8 +65,8 @@ from appliance.system.storage.sqlite import (
 log = logging.getLogger(__name__)
 
 PAGE_BYTES = 1024  # a commit touches a page of three tables: of 4096 bytes they were 24 MB a day, so they are 10
-LOG_BYTES = 1 << 20  # the log is folded back before it grows large on a small medium: after an order, beside the loop
-BACKSTOP_PAGES = 4096  # 4 MB: a commit folds the log, and waits for the medium, only where nobody orders anything
+LOG_BYTES = 1 << 20  # of the log, six hours of saves: then it is folded back, beside the loop, and written over
+BACKSTOP_PAGES = 4096  # 4 MB: a commit folds the log, and waits for the medium, only where `fold_long` does not
 PRAGMAS = (
     f"page_size = {PAGE_BYTES}",  # of a new file; an existing one keeps its own
     "secure_delete = OFF",  # Debian's is on: it would write each page once more, in zeros, when its rows are deleted
@@ -137,6 +139,7 @@ CONTENTS: Mapping[str, Mapping[str, Callable[[rows.Row], object]]] = {
     "known servers": {"known_server": rows.server_from},
     "incidents": {"incident": rows.incident_from},
     "what is muted": {"incident_mute": rows.mute_from},
+    "what is usual": {"habit": rows.habit_from},
     "the schedules": {"schedule": rows.schedule_from},
     "sent reports": {"sent_report": rows.sent_report_from},
     "the notices": notice_tables.READERS,
@@ -149,6 +152,7 @@ COLUMNS = {
     "quota_request": {"id", "department", "address", "name", "text", "at", "until", "state", "actor", "reason"},
     "incident": {"id", "latest_at", "facts"},
     "incident_mute": {"id", "at", "facts"},
+    "habit": {"id", "facts"},
     "schedule": {"id", "added_at", "facts"},
     "sent_report": {"channel", "department", "kind", "first"},
     "block": {*rows.BLOCK_COLUMNS.split(", ")},
@@ -379,6 +383,12 @@ class SqliteStore:
     def save_mutes(self, saved: Sequence[Mute], deleted: Sequence[str]) -> None:
         self._order(partial(self._replace, "incident_mute", [*map(rows.mute_row, saved)], deleted))
 
+    def habits(self) -> Sequence[Habit]:
+        return [rows.habit_from(row) for row in self._table("habit").rows]
+
+    def save_habits(self, saved: Sequence[Habit], deleted: Sequence[str]) -> None:
+        self._order(partial(self._replace, "habit", [*map(rows.habit_row, saved)], deleted))
+
     def _replace(self, table: str, saved: Sequence[dict[str, Any]], deleted: Sequence[str]) -> None:
         for one in deleted:
             self._table(table).delete_where("id = ?", [one])
@@ -465,6 +475,11 @@ class SqliteStore:
                 Code.MAINTENANCE,
                 f"the disk fails ({error.strerror}): it is done, but a power cut may take it back; replace the disk",
             ) from error
+
+    def fold_long(self) -> None:
+        """Fold the log where it has outgrown its length; it waits for the medium, and may run in another thread."""
+        with suppress(OSError):  # in memory there is none; what fails is told where something is saved
+            _fold_long(self._log)
 
     def learned(self) -> Sequence[LearnedAddress]:
         return [rows.learned_of(values) for values in self._database.execute(READ_LEARNED)]
@@ -582,6 +597,7 @@ class SqliteStore:
         try:
             self._database.execute("BEGIN IMMEDIATE").close()  # which alone would only read where there is no writing
             self._database.execute("DELETE FROM saving WHERE id < 0").close()
+            lengthen(self._log, LOG_BYTES)  # nobody else may write to it now
             self._database.execute("ROLLBACK").close()
         except sqlite3.OperationalError:
             self._database.close()  # SQLite would share what it found out with later connections
@@ -616,16 +632,21 @@ class SqliteStore:
 
 
 def _sync_and_fold(log_path: Path) -> None:
-    """Sync the log, which may be new, and fold a long one into its file, over a connection of its own."""
-    for path in (log_path, log_path.parent):
-        sync(path)
+    """Sync the log, which may be new, and fold it where it has outgrown its length."""
+    sync_content(log_path)
+    sync(log_path.parent)
+    _fold_long(log_path)
+
+
+def _fold_long(log_path: Path) -> None:
+    """Fold the log into its file, over a connection of its own, where it has outgrown its length."""
     if log_path.stat().st_size <= LOG_BYTES:
         return
     name = f"{log_path.with_name(log_path.name.removesuffix('-wal')).absolute().as_uri()}?mode=rw"
     try:
         with closing(sqlite3.connect(name, uri=True, timeout=0)) as connection:
             connection.execute("PRAGMA wal_checkpoint (PASSIVE)").close()
-    except sqlite3.Error as error:  # the log has everything; the next order tries again
+    except sqlite3.Error as error:  # the log has everything; the next one tries again
         log.info("%s is not folded: %s", log_path, error)
 
 

@@ -21,6 +21,10 @@ def told(event: events.Event, wording: Wording | None = None) -> list[tuple[Seve
     return [(one.severity, one.text) for one in (wording or Wording()).notices(event)]
 
 
+def device(mac: str, address: str = "", name: str | None = None) -> events.IncidentDeviceFacts:
+    return events.IncidentDeviceFacts(mac=mac, known_as=name, vendor=None, address=address or UNSET)
+
+
 def incident(**facts) -> events.SecurityIncident:
     plain = {"type": "port_scan", "source": "10.0.0.9", "details": "20 ports"} | facts
     return events.SecurityIncident(
@@ -68,6 +72,10 @@ def maintenance(kind: MaintenanceKind, **more) -> events.SystemMaintenance:
             (Severity.CRITICAL, "port scan by 10.0.0.9: 20 ports (not blocked: it is protected)"),
         ),
         (incident(state="closed"), (Severity.LOW, "the port scan by 10.0.0.9 is over")),
+        (
+            incident(known_devices=[device("02:00:00:00:00:07"), device("02:00:00:00:00:09", "10.0.0.9", "Eva\u202e")]),
+            (Severity.CRITICAL, "port scan by 10.0.0.9 (Eva(U+202E)): 20 ports"),
+        ),
         (blocked(duration=600), (Severity.LOW, "10.0.0.9 is blocked for 10m: a scan")),
         (blocked(duration=0), (Severity.LOW, "10.0.0.9 is blocked until it is lifted: a scan")),
         (

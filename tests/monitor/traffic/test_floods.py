@@ -9,12 +9,19 @@ from random import Random
 
 import pytest
 
+from appliance.core.detection.arp import claim_in, question_in
+from appliance.core.detection.incident import Incidents
+from appliance.core.traffic.devices.dhcp import dhcp_in
+from appliance.core.traffic.devices.multicast_dns import announced_in
+from appliance.core.traffic.devices.neighbour_discovery import notice_in
+from appliance.core.traffic.devices.server_sign import sign_of_advertisement
 from appliance.core.traffic.dns import look_ups_in
 from appliance.core.traffic.flows.contact import What
 from appliance.core.traffic.naming import NameRules
 from appliance.core.traffic.packet import ACK, SYN, TCP, Packet, decode
 from appliance.monitor.traffic.site_watch import SiteWatch, Websites
 from appliance.system.public_suffixes import PublicSuffixes
+from tests.bench.worst_frames import worst
 from tests.core import frames, hellos
 
 FUZZ_S = 60 * float(os.environ.get("APPLIANCE_FUZZ_MINUTES", "5"))
@@ -54,23 +61,39 @@ def connection(number: int) -> Iterator[Packet]:
     yield segment(back, ACK, SERVER_HELLO, 9001, 1200)
 
 
+class Followers:
+    """Everything that remembers something of connections."""
+
+    def __init__(self) -> None:
+        self._watch, self._websites = SiteWatch(NameRules(PublicSuffixes()), lambda _: False), Websites()
+        self._incidents = Incidents()
+
+    def follow(self, packet: Packet, now_s: float) -> None:
+        self._incidents.follow(packet, now_s)
+        for _ in self._watch.follow(packet, now_s):
+            pass
+        for one in self._websites.read("eth1", packet, now_s):
+            self._watch.take(one, now_s)
+
+    def judge(self, now_s: float) -> None:
+        self._incidents.judge(now_s)
+        for one in self._websites.due(now_s):
+            self._watch.take(one, now_s)
+
+
 @pytest.mark.slow
-def test_a_million_connections_and_names_take_no_more_memory_than_a_few() -> None:
-    watch, websites = SiteWatch(NameRules(PublicSuffixes()), lambda _: False), Websites()
-    before = 0
+def test_a_million_connections_and_names_take_no_more_memory_than_a_few(caplog: pytest.LogCaptureFixture) -> None:
+    followers, before = Followers(), 0
     for number in range(FLOWS):
         now_s = number / A_SECOND
         for packet in connection(number):
-            for _ in watch.follow(packet, now_s):
-                pass
-            for one in websites.read("eth1", packet, now_s):
-                watch.take(one, now_s)
-        if number % (5 * A_SECOND) == 0:
-            for one in websites.due(now_s):
-                watch.take(one, now_s)
+            followers.follow(packet, now_s)
+        if number % A_SECOND == 0:
+            followers.judge(now_s)
         if number == WARM:
             before = resident_kb()
     assert resident_kb() - before < MOST_GROWTH_KB
+    assert caplog.records == []
 
 
 GOOD = {
@@ -86,6 +109,19 @@ GOOD = {
     "QUIC 2": [
         frames.udp(CLIENT, PORT, SERVER, 443, one)
         for one in hellos.initials("www.example.org", version=2, padding=1000, pieces=(600,))
+    ],
+    "DHCP": [
+        frames.dhcp(frames.MAC["client"], (53, b"\x03"), (12, b"annas-laptop"), (54, bytes([192, 168, 1, 1]))),
+        frames.offer(frames.MAC["client"], "192.168.1.66", "192.168.1.77", mac=frames.MAC["server"]),
+    ],
+    "multicast DNS": [
+        frames.announcement(CLIENT, "annas-laptop.local", "A", CLIENT, mac=frames.MAC["client"]),
+        frames.announcement("fe80::7", "annas-laptop.local", "AAAA", "fe80::7", mac=frames.MAC["client"]),
+    ],
+    "neighbours": [
+        frames.arp(frames.MAC["client"], CLIENT),
+        frames.neighbour_advertisement("fe80::7", frames.MAC["client"]),
+        frames.router_advertisement("fe80::1", frames.MAC["server"]),
     ],
     "DNS": [
         *frames.lookup(CLIENT, "www.example.org", "A", "www.example.org. CNAME a.example.", "a.example. A 192.0.2.1")
@@ -112,22 +148,65 @@ def damaged(frame: bytes, chance: Random) -> bytes:
     return bytes(found[: chance.randrange(len(found))]) if chance.random() < 0.1 else bytes(found)
 
 
-def read_damaged(kind: str, seed: int) -> None:
-    """Damaged packets of one connection, which must not raise."""
-    chance, websites = Random(seed), Websites()
-    watch = SiteWatch(NameRules(lambda name: name), lambda _: False)
-    for at, frame in enumerate(GOOD[kind] * 2):
-        packet = decode(damaged(frame, chance))
+class Readers:
+    """Everything that reads frames of strangers."""
+
+    def __init__(self) -> None:
+        self._websites, self._incidents = Websites(), Incidents()
+        self._watch = SiteWatch(NameRules(lambda name: name), lambda _: False)
+
+    def read(self, frame: bytes, now_s: float) -> Iterator[str]:
+        """Read a frame as the service does; the names that first messages gave, empty for none."""
+        packet = decode(frame)
         if packet is None:
-            continue
+            self._read_neighbours(frame, now_s)
+            return
+        self._incidents.follow(packet, now_s)
+        self._incidents.judge(now_s)
+        for reading in (dhcp_in, announced_in):
+            reading(packet)
         for asked, message in look_ups_in(packet):
             message.answer(asked.client)
-        for _ in watch.follow(packet, float(at)):
+        for _ in self._watch.follow(packet, now_s):
             pass
-        for one in websites.read("eth1", packet, float(at)):
-            watch.take(one, float(at))
-            if kind != "TLS" and one.what is What.HELLO and one.contact.hello is not None:
-                assert one.contact.hello.name in NAMES, seed  # what is decrypted is not damaged
+        for one in self._websites.read("eth1", packet, now_s):
+            self._watch.take(one, now_s)
+            if one.what is What.HELLO and one.contact.hello is not None:
+                yield one.contact.hello.name
+
+    def _read_neighbours(self, frame: bytes, now_s: float) -> None:
+        if (claim := claim_in(frame)) is not None:
+            self._incidents.follow_claim(claim, (), now_s)
+        if (question := question_in(frame)) is not None:
+            self._incidents.follow_question(question, now_s)
+        if (notice := notice_in(frame)) is not None and notice.is_router:
+            self._incidents.follow_stranger(sign_of_advertisement(notice), now_s)
+
+
+def read_damaged(kind: str, seed: int) -> None:
+    """Damaged packets of one connection, which must not raise."""
+    chance, readers = Random(seed), Readers()
+    for at, frame in enumerate(GOOD[kind] * 2):
+        for hello in readers.read(damaged(frame, chance), float(at)):
+            if kind != "TLS":
+                assert hello in NAMES, seed  # what is decrypted is not damaged
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_every_prefix_and_every_changed_byte_of_a_packet_does_no_harm(kind: str) -> None:
+    for frame in GOOD[kind]:
+        for size in range(len(frame)):
+            assert {*Readers().read(frame[:size], 0.0)} <= NAMES
+        readers = Readers()
+        for at in range(min(len(frame), 300)):  # of what follows most is padding, or encrypted
+            for changed in (0, 0xFF, frame[at] ^ 0x80, frame[at] ^ 1):
+                [*readers.read(frame[:at] + bytes([changed]) + frame[at + 1 :], at / 100)]
+
+
+def test_the_worst_frames_do_no_harm() -> None:
+    readers = Readers()
+    for at, frame in enumerate(worst(Random(7), 400)):
+        [*readers.read(frame, at / 200)]
 
 
 @pytest.mark.parametrize("kind", GOOD)

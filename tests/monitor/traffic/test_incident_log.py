@@ -30,7 +30,7 @@ def update(
 
 
 def record(log: IncidentLog, one: IncidentUpdate, second: float = 0) -> IncidentRecord:
-    return log.record("sales", one, is_inside=True, is_proven=False, now=at(second))
+    return log.record("sales", one, is_inside=True, is_proven=False, known_devices=(), now=at(second))
 
 
 @pytest.fixture

@@ -11,12 +11,15 @@ from appliance.core.blocking.place import Hit
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.incident_record import ADVICE
+from appliance.core.detection.rates.outflow import SPANS, Outflow, Sent
 from appliance.core.detection.response import Response
 from appliance.core.machine import Counters, Frame, Link, Sighting
 from appliance.core.metering.department import Department
 from appliance.core.metering.quota import Limits
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
+from appliance.core.traffic.devices.clue import NameSource
+from appliance.core.traffic.devices.device_register import KnownDevice
 from appliance.core.traffic.devices.server_sign import ServerSign
 from appliance.core.traffic.dns import DnsAnswer
 from appliance.core.traffic.naming import NameRules
@@ -119,7 +122,16 @@ class Neighbours:
 
 
 class NoDevices:
-    """Learns of no device."""
+    """Learns of no device, and knows those that a test names."""
+
+    def __init__(self) -> None:
+        self.register: dict[str, KnownDevice] = {}  # by address and hardware address
+
+    def known(self, departments: Sequence[str], asked: str) -> KnownDevice | None:
+        return self.register.get(asked) if departments == ["sales"] else None
+
+    def vendor(self, mac: str) -> str | None:
+        return "Example Corp"
 
     def hear(self, *_: object) -> None: ...
     def read_packet(self, *_: object) -> Sequence[tuple[str, ServerSign]]:
@@ -135,8 +147,10 @@ class Rig:
     def __init__(self, rules: NameRules = LAST_TWO_LABELS) -> None:
         self.capture, self.metered, self.blocking = Replay(), Metered(), Blocking()
         self.neighbours, self.store = Neighbours(), SqliteStore(Path(":memory:"))
+        self.devices = NoDevices()
         self.published: list[Event] = []
         self.usual: dict[str, tuple[float, float]] = {}
+        self.sent: dict[str, list[Sent]] = {}
         self.insight = self.built(Response(Severity.MEDIUM, 600), rules)
         self.insight.step(at(0))
 
@@ -149,10 +163,11 @@ class Rig:
             blocking=self.blocking,
             response=response,
             usual_rates=self,
-            devices=NoDevices(),
+            devices=self.devices,
             incidents=IncidentWatch(
                 incident_log=IncidentLog(self.store),
                 neighbours=self.neighbours,
+                register=self.devices,
                 blocks=self.blocking,
                 publish=self.published.append,
             ),
@@ -162,6 +177,10 @@ class Rig:
     def expected(self, department: str, now: Moment) -> tuple[float, float] | None:
         """The usual rates, as a test sets them."""
         return self.usual.get(department)
+
+    def outflows(self, department: str) -> Sequence[Sent]:
+        """What a test has found."""
+        return self.sent.pop(department, ())
 
     def anomalies(self, *_: object) -> Sequence[AnalyticsAnomaly]:
         """None."""
@@ -373,6 +392,28 @@ def test_who_connects_to_a_listed_address_and_is_refused_is_an_incident(
     )
 
 
+def test_an_incident_names_the_devices_of_its_source_its_victim_and_its_sender(rig: Rig) -> None:
+    laptop = KnownDevice(frames.MAC["client"], 0, 0, names={NameSource.DHCP: "annas-laptop"})
+    rig.devices.register = {
+        CLIENT: laptop,
+        frames.MAC["client"]: laptop,
+        OTHER: KnownDevice(SPOOFER, 0, 0, label="Printer, 2nd floor"),
+    }
+    for port in range(1, 21):
+        rig.arrive(1, frames.syn(CLIENT, OTHER, port), frames.rst(CLIENT, OTHER, port))
+    told = incident(rig.step(2))
+    known = [
+        {"mac": frames.MAC["client"], "address": CLIENT, "name": "annas-laptop", "vendor": "Example Corp"},
+        {"mac": SPOOFER, "address": OTHER, "name": "Printer, 2nd floor", "vendor": "Example Corp"},
+    ]
+    assert told["knownDevices"] == known
+    rig.devices.register = {}  # what was known then stays in the evidence
+    [record] = IncidentLog(rig.store).records({"sales"})
+    assert [(one.mac, one.address, one.name) for one in record.known_devices] == [
+        (one["mac"], one["address"], one["name"]) for one in known
+    ]
+
+
 def test_a_scanner_is_blocked_once_and_again_only_after_a_refusal_in_maintenance(rig: Rig) -> None:
     rig.blocking.refusal = Code.MAINTENANCE
     for port in range(1, 21):
@@ -425,6 +466,7 @@ def test_a_packet_at_a_shared_interface_counts_for_the_department_of_its_ends() 
         incidents=IncidentWatch(
             incident_log=IncidentLog(SqliteStore(Path(":memory:"))),
             neighbours=Neighbours(),
+            register=NoDevices(),
             blocks=blocking,
             publish=published.append,
         ),
@@ -559,3 +601,91 @@ def test_a_device_that_claims_the_appliances_address_spoofs_and_nobody_is_blocke
     assert (told["type"], told["source"], told["proven"]) == ("arp_spoofing", "192.168.1.1", False)
     assert str(told["details"]).startswith(f"{SPOOFER} claims 192.168.1.1, the appliance's own address, 3 times")
     assert rig.blocking.requested == []
+
+
+def test_a_device_that_sends_far_too_much_is_an_incident_with_those_it_spoke_with(rig: Rig) -> None:
+    rig.arrive(1, *completed(CLIENT, 443, server=OUTSIDE), *completed(CLIENT, 445, server=OTHER))
+    found = Outflow(frames.MAC["client"], SPANS[0], 3 << 30, 120 << 20, 400 << 20, 24)
+    rig.sent["sales"] = [Sent(found, frames.MAC["client"], (CLIENT,))]
+    told = incident(rig.step(2))
+    assert (told["type"], told["source"], told["count"], told["peers"]) == (
+        "outbound_volume",
+        CLIENT,
+        3 << 30,
+        [OUTSIDE],
+    )
+    assert (
+        told["details"] == f"{CLIENT} sent 3.0 GiB out of the department within an hour, while it spoke with {OUTSIDE}"
+    )
+    assert told["expected"] == (
+        "at most 120.0 MiB in an hour, as in the last four weeks; nearly all of 24 other devices send at most 400.0 MiB"
+    )
+    assert told["proven"] is True
+    assert rig.blocking.requested == []  # unless block_kinds has it
+
+
+EVERY_S = 2 * 86400  # what comes back within a day is the same incident, and is not told each time
+
+
+def look_for_hosts(
+    rig: Rig, second: float, *, port: int = 9102, count: int = 30, mac: str = frames.MAC["client"]
+) -> list[str]:
+    """The incidents that are told of Sales' client, which looks for hosts that are not there."""
+    for host in range(100, 100 + count):
+        rig.arrive(second, frames.tcp(CLIENT, 40_000, f"192.168.1.{host}", port, frames.SYN, source_mac=mac))
+    told = [one.incident for one in rig.step(second + 4) if isinstance(one, SecurityIncident)]
+    rig.step(second + EVERY_S / 2)  # it is closed by then
+    return [str(one.expected) for one in told if one.state == "open"]
+
+
+def test_what_a_server_does_each_day_is_told_three_times_and_then_listed_as_usual(rig: Rig) -> None:
+    rig.insight.step(at(0))
+    first, *others = [look_for_hosts(rig, day * EVERY_S) for day in range(1, 7)]
+    rule = "fewer than 25 in 5 minutes, or as many that succeed"
+    assert first == [rule]
+    assert others[:2] == [
+        [f"{rule}; on 1 earlier day it did the same"],
+        [f"{rule}; on 2 earlier days it did the same"],
+    ]
+    assert others[2:] == [[], [], []]
+    log = rig.insight.incidents.log
+    [usual] = log.mutes(["sales"], at(7 * EVERY_S))
+    assert (usual.by, usual.kind, usual.source) == ("the appliance", "host_sweep", CLIENT)
+    assert usual.reason is not None
+    assert "9102 in 192.168.1.0/24" in usual.reason
+    assert log.mutes(["lab"], at(7 * EVERY_S)) == []
+
+
+def test_what_is_new_of_a_server_is_told_also_after_a_restart(rig: Rig) -> None:
+    for day in range(1, 5):
+        look_for_hosts(rig, day * EVERY_S)
+    rig.insight = rig.built(Response(Severity.MEDIUM, 600))
+    rig.insight.step(at(5 * EVERY_S))
+    assert look_for_hosts(rig, 5 * EVERY_S) == []
+    assert look_for_hosts(rig, 6 * EVERY_S, port=445) != []
+    assert look_for_hosts(rig, 7 * EVERY_S, count=60) != []
+    assert look_for_hosts(rig, 8 * EVERY_S, count=120) != []
+    assert look_for_hosts(rig, 9 * EVERY_S, mac=SPOOFER) != []  # another in its name
+    assert look_for_hosts(rig, 10 * EVERY_S) == []
+
+
+def test_whoever_unmutes_what_is_usual_is_told_again(rig: Rig) -> None:
+    for day in range(1, 5):
+        look_for_hosts(rig, day * EVERY_S)
+    log = rig.insight.incidents.log
+    [usual] = log.mutes(["sales"], at(5 * EVERY_S))
+    assert log.find_mute(usual.id, at(5 * EVERY_S)) == usual
+    assert {one.source for one in log.covered(usual)} == {CLIENT}
+    log.unmute(usual)
+    assert log.mutes(["sales"], at(5 * EVERY_S)) == []
+    assert look_for_hosts(rig, 5 * EVERY_S) != []
+    rig.insight = rig.built(Response(Severity.MEDIUM, 600))
+    rig.insight.step(at(6 * EVERY_S))
+    assert look_for_hosts(rig, 6 * EVERY_S) != []
+
+
+def test_a_stranger_outside_has_no_habits(rig: Rig) -> None:
+    for day in range(1, 7):
+        rig.arrive(day * EVERY_S, *attempts(OUTSIDE, range(1, 21)))
+        assert incident(rig.step(day * EVERY_S + 4))["source"] == OUTSIDE
+        rig.step(day * EVERY_S + EVERY_S / 2)

@@ -29,7 +29,7 @@ class Directory:
     """Knows a phone by its address."""
 
     def describe(self, department: str, host: str) -> HostName:
-        return HostName("192.168.1.30" if host == PHONE else host, host, [])
+        return HostName("192.168.1.30" if host == PHONE else host, host, ["192.168.1.30"] if host == PHONE else [])
 
 
 class Watched:
@@ -115,6 +115,27 @@ def test_what_was_learned_is_saved_each_hour(path: Path) -> None:
     watched.store.close()
 
 
+def test_a_device_that_sends_far_too_much_is_found_by_its_addresses_also_after_a_restart(path: Path) -> None:
+    sent, much = Passed(30_000_000, 0), Passed(900_000_000, 0)
+    watched = Watched(path)
+    for day in range(9):
+        watched.minute(day * DAY + 600, sent, {("sales", PHONE): sent, ("lab", PHONE): sent})
+    assert watched.watch.outflows("sales") == ()
+    watched.watch.save(at(9 * DAY))
+    watched.store.close()
+    again = Watched(path)
+    again.watch.step(at(9 * DAY + 600))
+    again.minute(9 * DAY + 600, much, {("sales", PHONE): much, ("lab", PHONE): sent})
+    [found, *_] = again.watch.outflows("sales")
+    assert (found.source, found.mac, found.addresses, found.found.own_bytes) == (
+        "192.168.1.30",
+        PHONE,
+        ("192.168.1.30",),
+        30_000_000,
+    )
+    assert again.watch.outflows("sales") == again.watch.outflows("lab") == ()
+
+
 class FullDisk:
     """A disk that keeps nothing."""
 
@@ -122,6 +143,12 @@ class FullDisk:
         """Nothing is kept."""
 
     def learned_rates(self) -> Mapping[str, bytes]:
+        return {}
+
+    def save_sent_volumes(self, learned: Mapping[str, bytes]) -> None:
+        """Nothing is kept."""
+
+    def sent_volumes(self) -> Mapping[str, bytes]:
         return {}
 
     def add_anomaly(self, one: StoredAnomaly) -> None:

@@ -50,9 +50,21 @@ def test_an_incident_is_told_listed_and_has_its_evidence(server: Running, connec
     assert evidence["peers"] == [VICTIM]
     assert evidence["ports"] == ["1", "2", "3", "4", "5"]
     assert evidence["devices"] == [frames.MAC["client"]]
+    assert evidence["knownDevices"] == []
     assert [(step["change"], step["count"]) for step in evidence["course"]] == [("opened", 20)]
     assert evidence["advice"] == told["advice"]
     assert "10 in 10 s" in evidence["expected"]
+
+
+def test_an_incident_names_its_device_as_people_do(server: Running, connect: Connect) -> None:
+    client, mac = connect(role=Role.OPERATOR), frames.MAC["client"]
+    server.order({"see": {SCANNER: mac}, "connections": []})
+    client.call("device:name", {"departmentId": "dept123", "host": mac, "name": "Anna's laptop"})
+    scan(server)
+    [known] = client.wait_for("security:incident")["incident"]["knownDevices"]
+    assert (known["mac"], known["address"], known["name"]) == (mac, SCANNER, "Anna's laptop")
+    [one] = listed(client)
+    assert client.call("incident:get", {"id": one["id"]})["evidence"]["knownDevices"] == [known]
 
 
 def test_a_list_can_be_narrowed(server: Running, connect: Connect) -> None:

@@ -244,7 +244,7 @@ def test_every_width_that_is_kept_has_its_table(history_store: SqliteHistoryStor
     connection = sqlite3.connect(path)
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     connection.close()
-    assert names == {*TABLES.values(), "series", "learned_rates", "anomaly", "_sqlite_migrations"}
+    assert names == {*TABLES.values(), "series", "learned_rates", "sent_volume", "anomaly", "_sqlite_migrations"}
 
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -255,9 +255,11 @@ def test_what_is_usual_is_there_after_a_restart_the_latest_of_each_department(pa
     assert history_store.learned_rates() == {}
     history_store.save_learned_rates({"lab": b"1", "sales": b"\x00\xff"})
     history_store.save_learned_rates({"lab": b"2"})
+    history_store.save_sent_volumes({"lab": b"3"})
     history_store.close()
     again = SqliteHistoryStore(path)
     assert again.learned_rates() == {"lab": b"2", "sales": b"\x00\xff"}
+    assert again.sent_volumes() == {"lab": b"3"}
     again.close()
 
 

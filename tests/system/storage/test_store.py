@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
+from appliance.core.detection.habits.habit import Habit
 from appliance.core.detection.incident import IncidentChange, Severity
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.incident_record import CourseStep, IncidentRecord, Mute
@@ -29,6 +30,7 @@ from appliance.system.storage.schema import migrations
 from appliance.system.storage.store import (
     BOOKS,
     COLLECTED_AT_ONCE,
+    LOG_BYTES,
     PAGE_BYTES,
     SqliteStore,
     StoreDamaged,
@@ -127,9 +129,16 @@ def test_incidents_and_mutes_are_kept_replaced_and_deleted_and_outlive_damage(pa
     seen = replace(first, acknowledged_by="eva", acknowledged_at=NOON)
     store.save_incidents([seen], ["none"])
     store.save_mutes([], ["n"])
+    habit = Habit(
+        id="h", department="a", kind=IncidentKind.HOST_SWEEP, source="10.0.0.5", mac="02:00:00:00:00:05", day=9
+    )
+    habit.traits["22 in 10.0.0.0/24"] = (1 << 28) - 1
+    store.save_habits([habit, replace(habit, id="i")], [])
+    store.save_habits([], ["i"])
     store.close()
     again = SqliteStore(tmp_path / "again.sqlite3")
-    assert not {"incidents", "what is muted"} & set(again.take_over(path))
+    assert not {"incidents", "what is muted", "what is usual"} & set(again.take_over(path))
+    assert list(again.habits()) == [habit]
     assert (list(again.incidents()), list(again.mutes())) == ([second, seen], [mute])
 
 
@@ -252,7 +261,7 @@ def test_a_maintenance_that_is_over_is_forgotten(path: Path) -> None:
 
 
 def test_50_kills_in_the_middle_of_a_commit_leave_ledger_and_mark_in_step(tmp_path: Path) -> None:
-    """The kernel kills a process in the write that passes RLIMIT_FSIZE: the log then ends there, within a commit."""
+    """The kernel kills a process in the write that passes RLIMIT_FSIZE: the log ends there, within a commit."""
     run = subprocess.run(command("kills_in_a_commit", tmp_path), capture_output=True, text=True, check=False)
     assert run.stdout == "as promised\n", run.stderr
 
@@ -355,11 +364,51 @@ def test_a_log_that_is_damaged_takes_back_ledger_and_mark_together(path: Path) -
     shutil.copy(path, copy)
     shutil.copy(log_path, copy.with_name("copy.sqlite3-wal"))
     store.close()
-    overwrite(copy.with_name("copy.sqlite3-wal"), copy.with_name("copy.sqlite3-wal").stat().st_size // 2, 64)
+    content = copy.with_name("copy.sqlite3-wal").read_bytes().rstrip(b"\0")  # behind it the log has its zeros still
+    overwrite(copy.with_name("copy.sqlite3-wal"), len(content) // 2, 64)
     again = SqliteStore(copy)
     used = again.ledgers(DEPARTMENT_7)[0].used_bytes
     assert 7 < used < 29
     assert again.marks()[DEPARTMENT_7] == Mark("x", used, 0)
+
+
+def test_a_save_writes_over_what_the_log_has_and_the_log_does_not_grow(path: Path) -> None:
+    store = SqliteStore(path)
+    log_path = path.with_name(f"{path.name}-wal")
+    before = log_path.stat()
+    assert before.st_size == LOG_BYTES
+    for used in range(100):
+        store.save_metering({A: ledgers_of(used)}, {A: Mark("x", used, 0)}, NOON)
+    after = log_path.stat()
+    assert (after.st_size, after.st_blocks) == (before.st_size, before.st_blocks)
+
+
+def test_a_log_that_has_outgrown_its_length_is_folded_and_then_written_over(path: Path) -> None:
+    store = SqliteStore(path)
+    log_path = path.with_name(f"{path.name}-wal")
+    used = 0
+    while log_path.stat().st_size <= LOG_BYTES:
+        used += 1
+        store.save_metering({A: ledgers_of(used)}, {A: Mark("x", used, 0)}, NOON)
+    before = path.stat().st_size
+    store.fold_long()
+    assert path.stat().st_size > before
+    store.save_metering({A: ledgers_of(used + 1)}, {A: Mark("x", used + 1, 0)}, NOON)
+    assert log_path.stat().st_size == LOG_BYTES
+    store.close()
+    assert SqliteStore(path).marks()[A] == Mark("x", used + 1, 0)
+
+
+def test_a_log_is_not_lengthened_while_another_program_writes_to_it(path: Path) -> None:
+    SqliteStore(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("REPLACE INTO saving VALUES (1, ?)", [NOON.isoformat()])
+        with pytest.raises(StoreUnavailable, match="locked"):
+            SqliteStore(path)
+        other.execute("COMMIT")
+        assert path.with_name(f"{path.name}-wal").stat().st_size < LOG_BYTES
+    assert SqliteStore(path).saved_at() == NOON
 
 
 def test_a_folder_in_its_place_is_damage_and_another_program_s_hold_is_not(path: Path) -> None:

@@ -10,13 +10,13 @@ const w = words({
     cut: 'Cut off', cutSince: 'Cut off since {time}, opens {end}', slowed: 'Slowed to {rate}, until {end}', over: 'Over its quota of {period}',
     incidents: { one: '{count} incident open', other: '{count} incidents open' }, gap: '{enforced} of {wanted} blocks in force', reaches: 'Reaches its limit about {time}', reachesLater: 'Reaches its limit {time}',
     near: '{share} of {period} used', unaccounted: '{share} % not accounted', unknown: 'Not known yet', well: 'Well', daily: 'the day', weekly: 'the week', monthly: 'the month', dailyQuota: 'daily', weeklyQuota: 'weekly', monthlyQuota: 'monthly',
-    port_scan: 'Port scan', host_sweep: 'Host sweep', unusual_traffic: 'Unusual traffic', syn_flood: 'Flood of connections', udp_flood: 'Flood of datagrams', dns_tunnel: 'Data in names', brute_force: 'Passwords tried', listed_contact: 'Contact with a listed address', arp_spoofing: 'Addresses taken', address_conflict: 'Address conflict', rogue_dhcp: 'Foreign DHCP server', rogue_router: 'Foreign router',
+    port_scan: 'Port scan', outbound_volume: 'Unusual outflow', host_sweep: 'Host sweep', unusual_traffic: 'Unusual traffic', syn_flood: 'Flood of connections', udp_flood: 'Flood of datagrams', dns_tunnel: 'Data in names', brute_force: 'Passwords tried', listed_contact: 'Contact with a listed address', arp_spoofing: 'Addresses taken', address_conflict: 'Address conflict', rogue_dhcp: 'Foreign DHCP server', rogue_router: 'Foreign router',
   },
   de: {
     cut: 'Abgeschaltet', cutSince: 'Abgeschaltet seit {time}, öffnet {end}', slowed: 'Gedrosselt auf {rate}, bis {end}', over: 'Über dem Kontingent: {period}',
     incidents: { one: '{count} Vorfall offen', other: '{count} Vorfälle offen' }, gap: '{enforced} von {wanted} Sperren in Kraft', reaches: 'Erreicht die Grenze gegen {time}', reachesLater: 'Erreicht die Grenze {time}',
     near: '{share} verbraucht: {period}', unaccounted: '{share} % nicht zugeordnet', unknown: 'Noch nicht bekannt', well: 'In Ordnung', daily: 'Tag', weekly: 'Woche', monthly: 'Monat', dailyQuota: 'tägliche', weeklyQuota: 'wöchentliche', monthlyQuota: 'monatliche',
-    port_scan: 'Portscan', host_sweep: 'Hostscan', unusual_traffic: 'Ungewöhnlicher Verkehr', syn_flood: 'Flut von Verbindungen', udp_flood: 'Flut von Datagrammen', dns_tunnel: 'Daten in Namen', brute_force: 'Passwörter durchprobiert', listed_contact: 'Kontakt zu gelisteter Adresse', arp_spoofing: 'Fremde Adressen übernommen', address_conflict: 'Adresskonflikt', rogue_dhcp: 'Fremder DHCP-Server', rogue_router: 'Fremder Router',
+    port_scan: 'Portscan', outbound_volume: 'Ungewöhnlicher Abfluss', host_sweep: 'Hostscan', unusual_traffic: 'Ungewöhnlicher Verkehr', syn_flood: 'Flut von Verbindungen', udp_flood: 'Flut von Datagrammen', dns_tunnel: 'Daten in Namen', brute_force: 'Passwörter durchprobiert', listed_contact: 'Kontakt zu gelisteter Adresse', arp_spoofing: 'Fremde Adressen übernommen', address_conflict: 'Adresskonflikt', rogue_dhcp: 'Fremder DHCP-Server', rogue_router: 'Fremder Router',
   },
 });
 
@@ -30,7 +30,7 @@ export function kindOf(type: string): string {
   return type === 'daily' || type === 'weekly' || type === 'monthly' ? w[`${type}Quota`] : type;
 }
 
-const KINDS = ['port_scan', 'host_sweep', 'unusual_traffic', 'syn_flood', 'udp_flood', 'dns_tunnel', 'brute_force', 'listed_contact', 'arp_spoofing', 'address_conflict', 'rogue_dhcp', 'rogue_router'] as const;
+const KINDS = ['port_scan', 'outbound_volume', 'host_sweep', 'unusual_traffic', 'syn_flood', 'udp_flood', 'dns_tunnel', 'brute_force', 'listed_contact', 'arp_spoofing', 'address_conflict', 'rogue_dhcp', 'rogue_router'] as const;
 
 /** `Port scan`; a kind that this page does not know yet as the server names it. */
 export function incidentName(type: string): string {

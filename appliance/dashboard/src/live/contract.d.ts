@@ -78,6 +78,7 @@ export type IncidentKind =
   | 'dns_tunnel'
   | 'host_sweep'
   | 'listed_contact'
+  | 'outbound_volume'
   | 'port_scan'
   | 'rogue_dhcp'
   | 'rogue_router'
@@ -233,7 +234,8 @@ export interface SecurityIncident {
  *
  * `incidentId`: of `incident:get`; `expected`: what would be ordinary; `peers`, `ports`: examples of whom it
  * concerned, and where; `devices`: the hardware addresses that sent it; `inside`: whether the source is in the
- * department, left out where that is not known; `advice`: what to look at.
+ * department, left out where that is not known; `advice`: what to look at. `knownDevices`: which devices of the
+ * department source, peers and `devices` are, left out where none is known.
  */
 export interface IncidentFacts {
   type: string;
@@ -252,6 +254,18 @@ export interface IncidentFacts {
   devices?: string[];
   inside?: boolean;
   advice?: string;
+  knownDevices?: IncidentDeviceFacts[];
+}
+/**
+ * A device that an incident is about, as it was known then. `name`: how people know it, null where none is.
+ *
+ * `address`: the source or peer that was its own, left out where only its hardware address is in the incident.
+ */
+export interface IncidentDeviceFacts {
+  mac: string;
+  name: string | null;
+  vendor: string | null;
+  address?: string;
 }
 /**
  * The state of a department's connection, on change and at least every 30 seconds.
@@ -1644,7 +1658,8 @@ export interface IncidentReply {
  * What is known of an incident. `expected`: what would be ordinary; `peers`, `ports`: examples.
  *
  * `devices`: the hardware addresses that sent it; `inside`: whether the source is in the department, left out where
- * that is not known; `course`: what was told, the oldest first.
+ * that is not known; `knownDevices`: which devices of the department source, peers and `devices` are; `course`:
+ * what was told, the oldest first.
  */
 export interface IncidentEvidence {
   expected: string;
@@ -1654,6 +1669,7 @@ export interface IncidentEvidence {
   proven: boolean;
   advice: string;
   course: IncidentStep[];
+  knownDevices: IncidentDeviceFacts[];
   inside?: boolean;
 }
 /**

@@ -17,7 +17,7 @@ export interface Incident {
   isProven: boolean | null;
   notBlocked: string | null;
   times: number; // how often it came, the first time with it
-  evidence: Pick<Events['security:incident']['incident'], 'count' | 'expected' | 'peers' | 'ports' | 'devices' | 'inside'>;
+  evidence: Pick<Events['security:incident']['incident'], 'count' | 'expected' | 'peers' | 'ports' | 'devices' | 'inside' | 'knownDevices'>;
   course: Events['security:incident'][]; // the newest first
 }
 

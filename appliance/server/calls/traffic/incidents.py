@@ -12,7 +12,8 @@ from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.incident_record import ADVICE, IncidentRecord, Mute
 from appliance.core.moment import timestamp
 from appliance.core.refusal import Code, Refused
-from appliance.events import Part
+from appliance.events import IncidentDeviceFacts, Part
+from appliance.monitor.traffic.incident_watch import device_facts
 from appliance.server.calls.arguments import Argument, DepartmentId, Instant, Sentence, YesOrNo
 from appliance.server.calls.context import Context, require_department
 from appliance.server.calls.reply import Reply
@@ -116,7 +117,8 @@ class IncidentEvidence(Part, frozen=True, kw_only=True, rename="camel"):
     """What is known of an incident. `expected`: what would be ordinary; `peers`, `ports`: examples.
 
     `devices`: the hardware addresses that sent it; `inside`: whether the source is in the department, left out where
-    that is not known; `course`: what was told, the oldest first.
+    that is not known; `known_devices`: which devices of the department source, peers and `devices` are; `course`:
+    what was told, the oldest first.
     """
 
     expected: str
@@ -126,6 +128,7 @@ class IncidentEvidence(Part, frozen=True, kw_only=True, rename="camel"):
     proven: bool
     advice: str
     course: list[IncidentStep]
+    known_devices: list[IncidentDeviceFacts]
     inside: bool | UnsetType = UNSET
 
 
@@ -308,6 +311,7 @@ def _evidence(one: IncidentRecord) -> IncidentEvidence:
             )
             for step in one.course
         ],
+        known_devices=device_facts(one),
         inside=UNSET if one.is_inside is None else one.is_inside,
     )
 

@@ -3,12 +3,14 @@ import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { incidentName } from '../../live/condition_words';
+import { deviceNameOf } from '../../live/devices';
 import { clock, clockSeconds, full, moment, span, visible, whole } from '../../live/formats';
 import { marks } from '../../live/incident_marks';
 import { incidents, openIncidents, type Incident } from '../../live/incidents';
 import { may } from '../../live/session';
 import { appliance, nameOf } from '../../live/state';
 import { ActionButton } from '../../parts/actions';
+import { Name } from '../../parts/name';
 import { Empty, Skeleton } from '../../parts/notices';
 import { Severity, SeverityIcon, type SeverityName } from '../../parts/severity';
 import { useKeys } from '../../shell/keyboard';
@@ -20,7 +22,7 @@ import { acknowledge, Marks, unmute } from './marks';
 import { MuteDialog } from './mute_dialog';
 import { w } from './words';
 
-const ADVICE: Record<string, 'advicePortScan' | 'adviceSweep' | 'adviceFlood' | 'adviceTunnel' | 'advicePasswords' | 'adviceSpoofing' | 'adviceConflict' | 'adviceListed'> = {
+const ADVICE: Record<string, 'advicePortScan' | 'adviceSweep' | 'adviceFlood' | 'adviceTunnel' | 'advicePasswords' | 'adviceSpoofing' | 'adviceConflict' | 'adviceListed' | 'adviceOutflow'> = {
   port_scan: 'advicePortScan',
   host_sweep: 'adviceSweep',
   syn_flood: 'adviceFlood',
@@ -28,6 +30,7 @@ const ADVICE: Record<string, 'advicePortScan' | 'adviceSweep' | 'adviceFlood' | 
   dns_tunnel: 'adviceTunnel',
   brute_force: 'advicePasswords',
   listed_contact: 'adviceListed',
+  outbound_volume: 'adviceOutflow',
   arp_spoofing: 'adviceSpoofing',
   address_conflict: 'adviceConflict',
 };
@@ -124,9 +127,38 @@ export default function OneIncident({ id = '' }: { id?: string }) {
   );
 }
 
-function Evidence({ of: { evidence, times } }: { of: Incident }) {
+/** The device of the department at this address, or with this hardware address, as the incident tells it. */
+function deviceOf({ evidence }: Incident, address: string) {
+  return evidence.knownDevices?.find((one) => one.address === address || one.mac === address);
+}
+
+/** How people know it now, else how it was known then. */
+function titleOf(found: Incident, address: string): string | null {
+  const device = deviceOf(found, address);
+  return (device && deviceNameOf(found.departmentId, device.mac)) ?? device?.name ?? device?.vendor ?? null;
+}
+
+/** Addresses, each with the name of its device, one below the other where names are known. */
+function Addresses({ of: found, listed = [] }: { of: Incident; listed: readonly string[] | undefined }) {
+  return (
+    <>
+      {listed.map((one) => {
+        const name = titleOf(found, one);
+        return name === null ? (
+          <code key={one}>{visible(one)} </code>
+        ) : (
+          <div key={one}>
+            <code>{visible(one)}</code> <Name of={name} />
+          </div>
+        );
+      })}
+    </>
+  );
+}
+
+function Evidence({ of: found }: { of: Incident }) {
+  const { evidence, times } = found;
   const place = evidence.inside === undefined ? w.unknownPlace : evidence.inside ? w.inside : w.outside;
-  const listed = (found: readonly string[] = []) => found.map((one) => <code key={one}>{visible(one)} </code>);
   return (
     <section class="sheet" aria-labelledby="evidence">
       <header>
@@ -141,11 +173,17 @@ function Evidence({ of: { evidence, times } }: { of: Incident }) {
           <dt>{w.times}</dt>
           <dd>{say(w.timesCount, { count: times })}</dd>
           <dt>{w.concerned}</dt>
-          <dd>{listed(evidence.peers)}</dd>
+          <dd>
+            <Addresses of={found} listed={evidence.peers} />
+          </dd>
           <dt>{w.ports}</dt>
-          <dd>{listed(evidence.ports)}</dd>
+          <dd>
+            <Addresses of={found} listed={evidence.ports} />
+          </dd>
           <dt>{w.devices}</dt>
-          <dd>{listed(evidence.devices)}</dd>
+          <dd>
+            <Addresses of={found} listed={evidence.devices} />
+          </dd>
           <dt>{w.place}</dt>
           <dd>{place}</dd>
         </dl>
@@ -184,6 +222,8 @@ function Course({ of: found }: { of: Incident }) {
 }
 
 function Source({ of: found }: { of: Incident }) {
+  const device = deviceOf(found, found.source);
+  const name = titleOf(found, found.source);
   const others = openIncidents.value.filter((one) => one.source === found.source && one.id !== found.id);
   return (
     <section class="sheet" aria-labelledby="source">
@@ -196,6 +236,17 @@ function Source({ of: found }: { of: Incident }) {
           <dd>
             <code>{visible(found.source)}</code>
           </dd>
+          {device && (
+            <>
+              <dt>{w.device}</dt>
+              <dd>
+                {name !== null && <Name of={name} />}{' '}
+                <a href={`/devices?${new URLSearchParams({ open: device.mac })}`}>
+                  <code>{visible(device.mac)}</code>
+                </a>
+              </dd>
+            </>
+          )}
           <dt>{w.department}</dt>
           <dd dir="auto">
             <a href={`/departments/${encodeURIComponent(found.departmentId)}`}>{visible(nameOf(found.departmentId))}</a>

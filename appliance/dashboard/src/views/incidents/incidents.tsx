@@ -3,6 +3,7 @@ import { useLocation } from 'preact-iso';
 
 import { second } from '../../live/clock';
 import { incidentName } from '../../live/condition_words';
+import { deviceNameOf } from '../../live/devices';
 import { full, moment, span, visible } from '../../live/formats';
 import { mutes } from '../../live/incident_marks';
 import { incidents, openIncidents, type Incident } from '../../live/incidents';
@@ -28,6 +29,24 @@ export function lengthS(of: Incident): number {
   return ((of.isOpen ? second.value : Date.parse(of.latestAt)) - Date.parse(of.openedAt)) / 1000;
 }
 
+/** The address, and the device behind it. */
+function Source({ of: one }: { of: Incident }) {
+  const device = one.evidence.knownDevices?.find(({ address }) => address === one.source);
+  const name = device && (deviceNameOf(one.departmentId, device.mac) ?? device.name);
+  return (
+    <>
+      <code class="cut" title={visible(one.source)}>
+        {visible(one.source)}
+      </code>
+      {name && (
+        <span class="sub cut" dir="auto" title={visible(name)}>
+          {visible(name)}
+        </span>
+      )}
+    </>
+  );
+}
+
 const columns: Column<Incident>[] = [
   { key: 'severity', head: w.severity, cell: (one) => <Severity of={one.severity} />, sort: (one) => RANK[one.severity], csv: (one) => one.severity, fold: 'low', width: '110px' },
   {
@@ -47,7 +66,7 @@ const columns: Column<Incident>[] = [
     csv: (one) => `${incidentName(one.type)}: ${one.details}`,
     fold: 'full',
   },
-  { key: 'source', head: w.source, cell: (one) => <code class="cut" title={visible(one.source)}>{visible(one.source)}</code>, sort: (one) => one.source, csv: (one) => one.source, fold: 'top', width: '180px' },
+  { key: 'source', head: w.source, cell: (one) => <Source of={one} />, sort: (one) => one.source, csv: (one) => one.source, fold: 'top', width: '180px' },
   { key: 'department', head: w.department, cell: (one) => <span class="cut" dir="auto" title={visible(nameOf(one.departmentId))}>{visible(nameOf(one.departmentId))}</span>, sort: (one) => nameOf(one.departmentId), csv: (one) => one.departmentId, fold: 'gone', width: '160px' },
   { key: 'began', head: w.began, cell: (one) => <span title={full(one.openedAt)}>{moment(one.openedAt)}</span>, sort: (one) => one.openedAt, csv: (one) => one.openedAt, fold: 'top num', isNumber: true, width: '120px' },
 ];

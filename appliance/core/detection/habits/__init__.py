@@ -1,0 +1,1 @@
+"""Learns what the servers of a department do each day."""

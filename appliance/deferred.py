@@ -49,9 +49,8 @@ DEFERRED: dict[str, dict[str, object]] = {
     # eventlet's patching: loops and packages. pyroute2 runs on a loop of asyncio, which a simulation does without.
     "asyncio": {},
     "pkgutil": {},
-    # pyroute2: a pretended kernel, traffic control, what is plugged into a port, and processes in other namespaces.
+    # pyroute2: a pretended kernel, traffic control, and processes in other namespaces.
     "multiprocessing": {"Pipe": CALLED, "Process": CALLED, "Queue": CALLED},
-    "pyroute2.ethtool.module_info": {"ModuleInfoParser": object},
     "pyroute2.iproute.ipmock": {"IPEngine": object},
     "pyroute2.netlink.rtnl.tcmsg": {"plugins": {}, "tcmsg": object},
     "unittest": {},

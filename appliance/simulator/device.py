@@ -57,9 +57,9 @@ class SimulatedPanel:
     """`ports.Panel`. `shown` keeps the LEDs; the person looks at them before pressing the button."""
 
     def __init__(self, simulation: Simulation, hold_s: float) -> None:
-        """`hold_s`: how long the configuration wants the button held; the person lets go after `PERSON_HOLDS_S`."""
+        """`hold_s`: how long the button is to be held; one that is to be held for longer the person leaves alone."""
         self._simulation = simulation
-        self._kind = Press.HELD if hold_s <= PERSON_HOLDS_S else Press.SHORT
+        self._is_used = hold_s <= PERSON_HOLDS_S
         self._looked_s = 0.0
         self._presses: list[Press] = []
         self.shown: Lights = DARK
@@ -75,7 +75,8 @@ class SimulatedPanel:
         # An appliance that was switched off in maintenance starts in it: a press that ignored the LEDs would end it
         # where the scenario means to begin it, and the next would leave it on for an hour.
         kind = ActKind.END_MAINTENANCE if self.shows_maintenance else ActKind.BEGIN_MAINTENANCE
-        pressed = [self._kind for _ in self._simulation.scenario.begun(kind, self._looked_s, until_s)]
+        begun = self._simulation.scenario.begun(kind, self._looked_s, until_s) if self._is_used else ()
+        pressed = [Press.HELD for _ in begun]
         self._looked_s = until_s
         presses, self._presses = [*self._presses, *pressed], []
         return presses

@@ -17,7 +17,8 @@ from tests.end_to_end.installed import COMMAND
 from tests.ports import reserve_port
 
 PATIENCE_S = 30
-# Longer than the scenario's person holds the button: no maintenance of theirs refuses what a test asks for.
+# Longer than the scenario's person holds the button, so that they leave it alone: no maintenance of theirs refuses what
+# a test asks for.
 PANEL = "[panel]\nhold = 30\n"
 
 

@@ -2,8 +2,8 @@
 
 A reading asks for the counters alone. Links and addresses take four times as long, during which clients wait: they are
 read only after the kernel has sent notice of a change. It does so within a second of a lost carrier
-(net/core/link_watch.c). A link's negotiated speed takes another request for each interface (1 ms): it is read only when
-a link is new or has come up, because it cannot change while the carrier stays.
+(net/core/link_watch.c). For a link's negotiated speed, its driver may ask the adapter, by USB for milliseconds: it is
+read only when a link is new or has come up, because it cannot change while the carrier stays.
 """
 
 import errno
@@ -13,22 +13,19 @@ from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import Any
 
-from pyroute2.ethtool.ethtool import Ethtool
-from pyroute2.ethtool.ioctl import EthtoolError
 from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
-from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import RTM_GETSTATS, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK
 from pyroute2.netlink.rtnl.ifstatsmsg import ifstatsmsg
 
 from appliance.core.machine import Counters, Link, Vlan
+from appliance.system.network.link_speed import LinkSpeeds
 
 IFF_UP = 0x1  # linux/if.h: administratively up
 NLM_F_DUMP_INTR = 0x10  # linux/netlink.h: the list changed while it was read, so an entry may be missing
 DUMP_ATTEMPTS = 5  # a list changes for milliseconds while interfaces come and go; then the last answer has to do
 CARRIED_STATES = ("UP", "UNKNOWN")  # RFC 2863; drivers that do not report it (loopback, PPP) stay at UNKNOWN
 VLAN = "vlan"  # net/8021q/vlan_netlink.c: its kind, whatever its name is
-SPEED_UNKNOWN_MBIT = 0xFFFF_FFFF  # linux/ethtool.h: SPEED_UNKNOWN
 
 LARGEST_BYTES = 1 << 16  # of a notice; a longer one is cut, but its content is not read
 COUNTED = 1  # linux/if_link.h: IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)
@@ -45,7 +42,7 @@ class RtnetlinkInterfaces:
         self._boot = boot
         self._changes = _Changes()  # before the first look
         self._rtnetlink = IPRoute()
-        self._ethtool = Ethtool()
+        self._link_speeds = LinkSpeeds()
         self._known: Mapping[int, Link] | None = None  # by index; their counters are of when they were looked at
         self._speeds: dict[tuple[str, bool], int | None] = {}  # by identity and whether it was up
 
@@ -61,7 +58,7 @@ class RtnetlinkInterfaces:
     def close(self) -> None:
         self._changes.close()
         self._rtnetlink.close()
-        self._ethtool.close()
+        self._link_speeds.close()
 
     def _counters(self) -> Mapping[int, Counters]:
         return {
@@ -85,14 +82,7 @@ class RtnetlinkInterfaces:
         return {link.index: replace(link, speed_bps=self._speeds[link.identity, link.up]) for link in links}
 
     def _speed_bps(self, key: tuple[str, bool], name: str) -> int | None:
-        return self._speeds[key] if key in self._speeds else self._ask_speed_bps(name)
-
-    def _ask_speed_bps(self, name: str) -> int | None:
-        try:
-            speed_mbit = self._ethtool.get_link_mode(name).speed
-        except (EthtoolError, NetlinkError, OSError):  # it has no speed (loopback, WLAN), or has just vanished
-            return None
-        return None if speed_mbit in (None, 0, SPEED_UNKNOWN_MBIT) else speed_mbit * 1_000_000
+        return self._speeds[key] if key in self._speeds else self._link_speeds.speed_bps(name)
 
 
 class _Changes:

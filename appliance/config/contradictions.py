@@ -13,7 +13,14 @@ from appliance.config.notifications import (
     RuleSection,
     WebhookSection,
 )
-from appliance.config.sections import Config, DepartmentSection, HistorySection, IssuerSection, ServerSection
+from appliance.config.sections import (
+    BackupSection,
+    Config,
+    DepartmentSection,
+    HistorySection,
+    IssuerSection,
+    ServerSection,
+)
 from appliance.core.alerting.channels import SECRET, Form, Seal
 from appliance.core.blocking.targets import overlap
 from appliance.core.machine import Network
@@ -37,8 +44,7 @@ def contradictions(config: Config) -> Iterator[str]:
     begin, _, end = config.update.window.partition("-")
     if begin == end:
         yield "update: the window ends when it begins; give it an hour at least, such as 03:00-05:00"
-    if (config.backup.folder is None) is not (config.backup.secret is None):
-        yield "backup: it needs folder and secret together, or neither"
+    yield from _in_backup(config.backup)
     pins = [config.panel.button, config.panel.led_status, config.panel.led_alert, config.panel.led_activity]
     if len(set(pins)) < len(pins):
         yield "panel: a pin is given twice; the button and each LED need their own"
@@ -178,6 +184,17 @@ def _in_notifications(config: Config) -> Iterator[str]:
     led_to = {*chain(*(rule.channels for rule in section.rules), *(report.channels for report in section.reports))}
     for name in [one for one in names if one not in led_to]:
         yield f'notifications: no rule sends anything to "{name}"; name it in the channels of a rule'
+
+
+def _in_backup(backup: BackupSection) -> Iterator[str]:
+    if backup.folder is not None and backup.url is not None:
+        yield "backup: it goes to a folder or to a url; leave one of them out"
+    if ((backup.folder or backup.url) is None) is not (backup.secret is None):
+        yield "backup: it needs a secret together with a folder or a url, or none of them"
+    if (backup.user is None) is not (backup.password is None):
+        yield "backup: it needs user and password together, or neither"
+    if backup.user is not None and not (backup.url or "").startswith("https://"):
+        yield "backup: the password would be sent unsealed; its url must begin with https"
 
 
 def _in_mail(mail: MailSection) -> Iterator[str]:

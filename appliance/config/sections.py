@@ -252,13 +252,18 @@ class UpdateSection(Section, frozen=True, kw_only=True):
 
 
 class BackupSection(Section, frozen=True, kw_only=True):
-    """A backup each day; without a `folder` there is none. `secret`: the file with the passphrase.
+    """A backup each day; without a `folder` or a `url` there is none. `secret`: the file with the passphrase.
 
+    `user`, `password`, `ca`: for the server of the URL; `password` is the name of its file.
     `at`: local time, when nobody works and before the update's window; `keep`: so many of the latest, a week of them.
     """
 
     folder: kinds.Folder | None = None
+    url: kinds.FolderUrl | None = None
     secret: SecretName | None = None
+    user: kinds.Text | None = None
+    password: SecretName | None = None
+    ca: kinds.Text | None = None
     at: kinds.LocalTime = "02:30"
     keep: kinds.Keep = 7
 

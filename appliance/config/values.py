@@ -125,6 +125,13 @@ LocalTime = Annotated[
     str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description='a local time, such as "06:00"')
 ]
 Folder = Annotated[str, Meta(pattern=r"^/[^\x00-\x1f\x7f]{1,254}\Z", description='a folder, such as "/mnt/nas"')]
+FolderUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?/([!-~]{0,1000}/)?\Z",
+        description='the URL of a folder, such as "https://nas.example.org/backups/"',
+    ),
+]
 Keep = Annotated[int, Meta(ge=1, le=365, description="a whole number from 1 to 365")]
 NameEntry = Annotated[
     str,

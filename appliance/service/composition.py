@@ -190,11 +190,13 @@ def _server_over(config: Config, fanout: Fanout, services: Services, authenticat
 def _backups_over(config: Config, disk: Disk, state_dir: Path, trial: ConfigTrial) -> BackupWatch | None:
     """What makes a backup each day; `None`: the configuration wants none."""
     section = config.backup
-    if section.folder is None:
+    place = section.folder or section.url
+    if place is None:
         return None
     from appliance.service.backup.daily_backup import BackupProcess  # what it needs is loaded only where it is wanted
 
-    facts = {"folder": section.folder, "secret": section.secret, "keep": section.keep, "state_dir": str(state_dir)}
+    facts = {"place": place, "state_dir": str(state_dir)}
+    facts |= {name: getattr(section, name) for name in ("secret", "keep", "user", "password", "ca")}
     process, at = BackupProcess(facts, lambda: trial.read().path), time.fromisoformat(section.at)
     return BackupWatch(process, at=at, zone=config.zone, is_held=lambda: disk.state.store.is_held)
 

@@ -1,4 +1,4 @@
-"""Erases the state: each file is overwritten, then removed, and the medium is told that its blocks are free.
+"""Erases the state: each file is overwritten, then removed.
 
 What this reaches: nothing in the file system has the content any more, nor has the medium where it writes in place. A
 card or an SSD may keep former copies of blocks in places that no program reads; only its own secure erase, or its
@@ -8,28 +8,22 @@ A marker comes first, on the medium before anything else happens: whoever finds 
 fails, and it goes last.
 """
 
-import fcntl
 import os
-import struct
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.core.operations.trial import RESET_MARKER
 
 PIECE_BYTES = 1 << 20
-FITRIM, TRIM_RANGE = 0xC0185879, struct.Struct("=QQQ")  # linux/fs.h: from, length, least extent
-WHOLE = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was erased. `is_trimmed`: whether the medium was told which blocks are free."""
+    """What was erased."""
 
     files: int
     bytes: int
-    is_trimmed: bool
 
 
 def is_marked(state_dir: Path) -> bool:
@@ -55,7 +49,7 @@ def erase(state_dir: Path) -> Erased:
         os.fsync(descriptor)
         marker.unlink()
         os.fsync(descriptor)
-        return Erased(len(files), size, _trim(descriptor))
+        return Erased(len(files), size)
     finally:
         os.close(descriptor)
 
@@ -78,11 +72,3 @@ def _erase(path: Path) -> int:
             file.truncate(0)
     path.unlink()
     return size
-
-
-def _trim(folder: int) -> bool:
-    """Tell the medium which blocks of the file system are free, where it knows that and this process may."""
-    with suppress(OSError):
-        fcntl.ioctl(folder, FITRIM, TRIM_RANGE.pack(0, WHOLE, 0))
-        return True
-    return False

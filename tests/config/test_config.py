@@ -423,3 +423,25 @@ def test_a_router_is_written_as_a_mac_or_an_ip_address(written: str, read: str) 
     assert parse(text.encode(), "a.toml").as_departments()[0].routers == (read,)
     with pytest.raises(ConfigError, match="a MAC or an IP address"):
         parse(text.replace(written, "the router").encode(), "a.toml")
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ('folder = "/mnt/nas"', "backup: it needs a secret together with a folder or a url, or none of them"),
+        ('secret = "backup"', "backup: it needs a secret together with a folder or a url, or none of them"),
+        (
+            'folder = "/mnt/nas"\nurl = "https://nas/"\nsecret = "a"',
+            "backup: it goes to a folder or to a url; leave one of them out",
+        ),
+        ('url = "https://nas/"\nsecret = "a"\nuser = "pi"', "backup: it needs user and password together, or neither"),
+        (
+            'url = "http://nas/"\nsecret = "a"\nuser = "pi"\npassword = "nas"',
+            "backup: the password would be sent unsealed; its url must begin with https",
+        ),
+    ],
+)
+def test_a_backup_that_cannot_be_made_is_a_fault(keys: str, fault: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse(f"{WHOLE}\n[backup]\n{keys}\n".encode(), "file")
+    assert fault in str(raised.value)

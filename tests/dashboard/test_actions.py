@@ -34,6 +34,23 @@ def test_a_block_is_told_before_it_is_done_and_undone_by_one_click(desk: Desk, b
     assert desk.service.ask("ip:list", {"contains": "203.0.113.77"})["blocks"] == []
 
 
+def test_a_scheduled_block_is_allowed_for_a_while_and_goes_with_its_schedule(desk: Desk, blocks: Page) -> None:
+    address = "203.0.113.88"
+    asked = {"effect": "block", "address": address, "window": "00:00-24:00", "reason": "always"}
+    added = desk.service.ask("schedule:add", asked)["schedule"]
+    row, schedules = blocks.get_by_role("row", name=address), blocks.get_by_role("region", name="Schedules")
+    row.get_by_role("button", name=f"Allow {address} for 30 minutes").click()
+    expect(blocks.locator(".toast")).to_contain_text(f"Allowed {address} until")
+    expect(row).to_have_count(0)
+    expect(schedules).to_contain_text(f"Allows {address}")
+    blocks.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(row).to_be_visible()
+    schedules.get_by_role("button", name=f"Remove the schedule {added['id']}").click()
+    expect(row).to_have_count(0)
+    expect(schedules).to_have_count(0)
+    assert desk.service.ask("schedule:list")["schedules"] == []
+
+
 def test_what_is_protected_is_refused_in_the_server_s_words_before_it_is_tried(desk: Desk, blocks: Page) -> None:
     words = desk.service.ask("ip:block", {"address": PROTECTED, "preview": True})
     blocks.get_by_role("button", name="Block", exact=True).click()

@@ -33,8 +33,8 @@ def read_only(unit: Unit) -> None:
     """`ProtectSystem=strict`, in a mount namespace of its own."""
     state = Path("/var/lib", unit["StateDirectory"])
     state.mkdir(mode=0o700, parents=True, exist_ok=True)  # as systemd makes it
-    writable = [str(state), "/noting", *unit.words("ReadWritePaths")]
-    for folder in writable:
+    named = [one for one in unit.words("ReadWritePaths") if not one.startswith("-") or Path(one[1:]).is_dir()]
+    for folder in (str(state), "/noting", *(one.removeprefix("-") for one in named)):
         subprocess.run(["mount", "--bind", folder, folder], check=True)
     subprocess.run(["mount", "-o", "remount,bind,ro", "/"], check=True)
 

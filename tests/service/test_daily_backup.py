@@ -26,11 +26,12 @@ def facts(tmp_path: Path) -> dict[str, Any]:
         pass
     (state / "secrets").mkdir()
     (state / "secrets/backup").write_text(f"{PASSPHRASE}\n")
-    return {"folder": str(folder), "state_dir": str(state), "secret": "backup", "keep": 2, "config_file": ""}
+    server = {"user": None, "password": None, "ca": None}
+    return {"place": str(folder), "state_dir": str(state), "secret": "backup", "keep": 2, "config_file": "", **server}
 
 
 def names(facts: dict[str, Any]) -> list[str]:
-    return sorted(path.name.partition("-20")[2] for path in Path(facts["folder"]).iterdir())
+    return sorted(path.name.partition("-20")[2] for path in Path(facts["place"]).iterdir())
 
 
 def outcome(process: BackupProcess) -> str:
@@ -46,7 +47,7 @@ def test_a_process_makes_one_file_for_each_day_that_its_passphrase_opens(facts: 
     process = BackupProcess({key: value for key, value in facts.items() if key != "config_file"}, lambda: "")
     process.begin(DAY)
     assert outcome(process) == ""
-    [file] = Path(facts["folder"]).iterdir()
+    [file] = Path(facts["place"]).iterdir()
     unpacked = tmp_path / "unpacked"
     unpacked.mkdir()
     assert read_backup(file, PASSPHRASE, unpacked)["madeAt"]
@@ -58,14 +59,17 @@ def test_a_process_makes_one_file_for_each_day_that_its_passphrase_opens(facts: 
 
 
 def test_the_latest_few_are_kept_and_other_files_are_left_alone(facts: dict[str, Any]) -> None:
-    (Path(facts["folder"]) / "appliance-else-2020-01-01.backup").touch()
+    (Path(facts["place"]) / "appliance-else-2020-01-01.backup").touch()
     for day in (26, 27, 28, 29):
         make(facts, date(2026, 11, day))
     assert names(facts) == ["20-01-01.backup", "26-11-28.backup", "26-11-29.backup"]
 
 
 def test_why_there_is_none_is_told(facts: dict[str, Any]) -> None:
-    gone = BackupProcess({**facts, "folder": "/nowhere"}, lambda: "")
+    own = BackupProcess({**facts, "place": "http://127.0.0.1:1/"}, lambda: "")
+    own.begin(DAY)
+    assert outcome(own) == "no backup is sent to 127.0.0.1: it is this computer"
+    gone = BackupProcess({**facts, "place": "/nowhere"}, lambda: "")
     gone.begin(DAY)
     assert outcome(gone) == "/nowhere is not there; is its disk or server mounted?"
     (Path(facts["state_dir"]) / "secrets/backup").unlink()
@@ -82,6 +86,6 @@ def test_one_that_is_ended_leaves_no_half_a_backup(facts: dict[str, Any]) -> Non
     process.begin(DAY)
     process.end()
     outcome(process)  # before or after it began to write, as it happens
-    assert not [*Path(facts["folder"]).glob("*.new"), *Path(facts["state_dir"]).glob("backup-*")]
+    assert not [*Path(facts["place"]).glob("*.new"), *Path(facts["state_dir"]).glob("backup-*")]
     make(facts, DAY)
     assert names(facts) == ["26-11-29.backup"]

@@ -1,6 +1,8 @@
 """Makes a day's backup in a process of its own: a folder on a dead server holds nobody up, and memory is given back.
 
-    appliance-HOST-2026-11-29.backup       in the folder of the configuration; so many of the latest are kept
+    appliance-HOST-2026-11-29.backup       in the folder, or on the web server, of the configuration
+
+So many of the latest are kept: in a folder all others go, from a server the one of so many days ago.
 
 The process does nothing where the backup of the day is there already: a start of the service may begin it again.
 """
@@ -13,15 +15,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from appliance.core.alerting.channels import SecretMissing
 from appliance.core.refusal import Refused
-from appliance.service.backup.state_backup import BackupFailed, back_up
+from appliance.service.backup.state_backup import BackupFailed, back_up, pass_on
 from appliance.system.outlets.secret_folder import secret_reader
+from appliance.system.web.backup_store import BackupStore
+from appliance.system.web.web_source import NotFetched
 
 LONGEST_S = 3600.0  # of a backup of the largest history to a slow server; one that hangs is given up
 PROGRAM = "from appliance.service.backup.daily_backup import main; main()"
@@ -81,27 +86,39 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what it has written so far goes with it
     try:
         make(facts, date.fromisoformat(facts["day"]))
-    except (BackupFailed, SecretMissing) as reason:
+    except (BackupFailed, SecretMissing, NotFetched) as reason:
         print(reason)
     except OSError as error:
-        print(f"{facts['folder']}: {error.strerror}")
+        print(f"{facts['place']}: {error.strerror}")
 
 
 def make(facts: dict[str, Any], day: date) -> None:
     """Make the backup of this day, unless it is there, and remove those that are too many.
 
-    Raises `BackupFailed`, `SecretMissing`, `OSError`.
+    Raises `BackupFailed`, `SecretMissing`, `NotFetched`, `OSError`.
     """
-    folder, state_dir = Path(facts["folder"]), Path(facts["state_dir"])
+    state_dir = Path(facts["state_dir"])
+    passphrase = secret_reader(state_dir / "secrets", facts["secret"])()
+    config_file = Path(facts["config_file"]) if facts["config_file"] else None
+    name = f"appliance-{_NOT_A_NAME.sub('-', socket.gethostname().lower())}"
+    if "://" not in facts["place"]:
+        write = partial(back_up, config_file, state_dir, passphrase=passphrase)
+        _make_file(Path(facts["place"]), name, day, facts["keep"], write)
+        return
+    password = secret_reader(state_dir / "secrets", facts["password"])()
+    store = BackupStore(facts["place"], user=facts["user"], password=password, ca=facts["ca"])
+    if not store.has(f"{name}-{day}.backup"):
+        pass_on(config_file, state_dir, passphrase, lambda made: store.put(f"{name}-{day}.backup", made))
+        store.remove(f"{name}-{day - timedelta(days=facts['keep'])}.backup")
+
+
+def _make_file(folder: Path, name: str, day: date, keep: int, write: Callable[[Path], object]) -> None:
     if not folder.is_dir():
         raise BackupFailed(f"{folder} is not there; is its disk or server mounted?")
-    name = f"appliance-{_NOT_A_NAME.sub('-', socket.gethostname().lower())}"
     target = folder / f"{name}-{day}.backup"
     if not target.exists():
-        passphrase = secret_reader(state_dir / "secrets", facts["secret"])()
-        config_file = Path(facts["config_file"]) if facts["config_file"] else None
-        back_up(config_file, state_dir, target, passphrase)
+        write(target)
     dates = "[0-9]" * 4 + "-[0-9][0-9]" * 2
-    for old in sorted(folder.glob(f"{name}-{dates}.backup"))[: -facts["keep"]]:
+    for old in sorted(folder.glob(f"{name}-{dates}.backup"))[:-keep]:
         with suppress(FileNotFoundError):
             old.unlink()

@@ -25,8 +25,7 @@ def finish_reset(state_dir: Path) -> Erased:
     if refusal is not None:
         log.error("the kernel keeps what was blocked: %s", refusal)
     erased = erase(state_dir)
-    trimmed = "the medium knows that their place is free" if erased.is_trimmed else "the medium was not told"
-    log.warning("the appliance is reset: %d files, %d bytes are erased; %s", erased.files, erased.bytes, trimmed)
+    log.warning("the appliance is reset: %d files, %d bytes are erased", erased.files, erased.bytes)
     return erased
 
 

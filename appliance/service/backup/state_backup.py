@@ -7,7 +7,7 @@ appliance is the same one to people, programs and browsers. Books are as they we
 
 import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,12 +62,30 @@ class Restored:
 
 def back_up(config_file: Path | None, state_dir: Path, target: Path, passphrase: str) -> int:
     """Write the backup to `target`, replacing an earlier one; returns its bytes. Raises `BackupFailed`, `OSError`."""
+    _require_made(state_dir, passphrase)
+    if target.parent.resolve().is_relative_to(state_dir.resolve()):
+        raise BackupFailed(f"{target}: a backup in the state directory would be lost with it; name another place")
+    return _write(config_file, state_dir, target, passphrase)
+
+
+def pass_on(config_file: Path | None, state_dir: Path, passphrase: str, take: Callable[[Path], None]) -> None:
+    """Make a backup for as long as `take` needs it. Raises `BackupFailed`, `OSError`, and what `take` does."""
+    _require_made(state_dir, passphrase)
+    with TemporaryDirectory(prefix="backup-", dir=state_dir) as folder:
+        passing = Path(folder) / "passing.backup"
+        _write(config_file, state_dir, passing, passphrase)
+        take(passing)
+
+
+def _require_made(state_dir: Path, passphrase: str) -> None:
+    """Raise `BackupFailed` where there is nothing to back up, or too short a passphrase."""
     if len(passphrase) < SHORTEST_PASSPHRASE:
         raise BackupFailed(f"a passphrase has at least {SHORTEST_PASSPHRASE} characters")
     if not (state_dir / STATE_FILE).exists():
         raise BackupFailed(f"{state_dir} has no {STATE_FILE}: name the appliance's state with --state-dir")
-    if target.parent.resolve().is_relative_to(state_dir.resolve()):
-        raise BackupFailed(f"{target}: a backup in the state directory would be lost with it; name another place")
+
+
+def _write(config_file: Path | None, state_dir: Path, target: Path, passphrase: str) -> int:
     facts = {
         "madeAt": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "version": VERSION,

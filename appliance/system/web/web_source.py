@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from threading import Timer
 from time import monotonic
+from typing import IO
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 ANSWER_S = 10.0  # a server on the LAN that is silent for longer is down
@@ -104,13 +105,24 @@ class WebSource:
 
     @contextmanager
     def posted(
-        self, url: str, headers: Mapping[str, str], body: bytes, deadline_s: float
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | IO[bytes] | None,
+        deadline_s: float,
+        *,
+        method: str = "POST",
+        wait_s: float = ANSWER_S,
     ) -> Iterator[http.client.HTTPResponse]:
-        """The answer to a POST, as for `answer`, but after no redirection: what is posted is for this server alone."""
+        """The answer to a POST, as for `answer`, but after no redirection: what is posted is for this server alone.
+
+        `body`: a file needs its `Content-Length` among the headers. `wait_s`: for the next byte, at most.
+        """
         parts = self._checked(url)
         with self._connected(parts, deadline_s) as connection:
+            connection.sock.settimeout(wait_s)
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("POST", target, body, {"User-Agent": "appliance", **headers})
+            connection.request(method, target, body, {"User-Agent": "appliance", **headers})
             yield connection.getresponse()
 
     @contextmanager

@@ -266,7 +266,7 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
           </footer>
         )}
       </section>
-      <Schedules again={found.again} />
+      <Schedules settled={settled} again={found.again} />
       {dialog === 'new' && canBlock && <BlockDialog wanted={query} onClose={() => go({ page: page > 1 ? String(page) : '', department: query.address ? '' : department })} onDone={found.again} />}
     </>
   );

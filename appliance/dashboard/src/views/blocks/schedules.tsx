@@ -41,8 +41,9 @@ function whenOf(one: ScheduleFacts): string {
   return `${part}; ${now}`;
 }
 
-export function Schedules({ again }: { again: () => void }) {
-  const found = useAsked(() => call('schedule:list'), [minute.value]);
+/** `settled`: changes when blocks have begun or ended, as they do with their schedules. */
+export function Schedules({ settled, again }: { settled: number; again: () => void }) {
+  const found = useAsked(() => call('schedule:list'), [minute.value, settled]);
   const schedules = (found.reply?.schedules ?? []) as ScheduleFacts[];
   const done = () => {
     found.again();

@@ -78,7 +78,7 @@ def _rates(database: Database) -> None:
     anomaly.create_index(["at"])
 
 
-@migrations(name="0003c_sent_volumes")
+@migrations(name="0003_sent_volumes")
 def _sent_volumes(database: Database) -> None:
     """How much devices send, by department."""
     database.table("sent_volume").create({"department": str, "numbers": bytes}, pk="department")

@@ -139,7 +139,7 @@ def _sent_reports(database: Database) -> None:
     database.table("sent_report").create(dict.fromkeys(texts, str), pk=("channel", "department", "kind"))
 
 
-@migrations(name="0015c_reverse_names")
+@migrations(name="0015_reverse_names")
 def _reverse_names(database: Database) -> None:
     """The name that the network's name server has for a device."""
     database.table("device").add_column("dns_name", str, not_null_default="")

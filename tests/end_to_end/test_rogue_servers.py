@@ -50,7 +50,7 @@ def test_a_second_dhcp_server_and_router_are_incidents_with_their_hardware_addre
             "--interface=eth0",
             "--dhcp-broadcast",
         ]
-        serving += ["--dhcp-range=10.20.0.150,10.20.0.160,1h", f"--dhcp-leasefile={tmp_path}/leases"]
+        serving += ["--dhcp-range=10.20.0.150,10.20.0.159,1h", f"--dhcp-leasefile={tmp_path}/leases"]
         rogue.spawn(["dnsmasq", *serving], ready="DHCP, IP range")
         ask(pc, (53, b"\x01"), (12, b"reading-room"))
         told = client.wait_for("security:incident", lambda data: data["incident"]["type"] == "rogue_dhcp")

@@ -18,6 +18,14 @@ from typing import Any
 LACKING = object()  # a name that the module is to lack: who asks for it has another way
 CALLED = object()  # a function, which runs the module when it is called
 
+
+def _signature(of: Any, **options: Any) -> Any:
+    """The signature that was asked for, but none to `dataclasses`, which makes it a docstring that nobody reads."""
+    if sys._getframe(1).f_globals["__name__"] == "dataclasses":
+        return ""
+    return import_module("inspect").Signature.from_callable(of, **options)
+
+
 # Module -> names that others ask of it at once: their values here, or the part of the package that has them (a text).
 DEFERRED: dict[str, dict[str, object]] = {
     # Packages that import all their parts.
@@ -35,6 +43,7 @@ DEFERRED: dict[str, dict[str, object]] = {
         "pm": SimpleNamespace(hook=SimpleNamespace(prepare_connection=lambda conn: None)),  # noqa: ARG005  its name
     },
     "sqlite_utils.recipes": {},
+    "sqlite_fts4": {"rank_bm25": CALLED},
     # python-engineio: a WebSocket in a greenlet, and compressed answers. `server/delivery` has its own.
     "eventlet.websocket": {"WebSocketWSGI": object},
     "gzip": {},
@@ -46,6 +55,7 @@ DEFERRED: dict[str, dict[str, object]] = {
         "override": lambda method: method,  # Python 3.12 has it
     },
     "msgspec.inspect": {},
+    "msgspec._json_schema": {"schema": CALLED, "schema_components": CALLED},
     # eventlet's patching: loops and packages. pyroute2 runs on a loop of asyncio, which a simulation does without.
     "asyncio": {},
     "pkgutil": {},
@@ -61,11 +71,19 @@ DEFERRED: dict[str, dict[str, object]] = {
     "statistics": {"mean": CALLED, "median": CALLED},
     # http.server, which eventlet's server builds on: error pages, files, defects of mail.
     "html": {},
+    "http.client": {"HTTPMessage": object},
     "mimetypes": {},
+    "shutil": {},
+    "email.encoders": {"encode_7or8bit": CALLED},
     "email.errors": {},
     "email.header": {},
-    # The standard library: the command line's calendar, archives in `shutil`, a compiler's search for libraries.
+    "email.quoprimime": {},
+    # The standard library: functions' signatures for docstrings, and a parser for these; the command line's calendar;
+    # archives in `shutil`; a compiler's search for libraries.
+    "ast": {},
+    "inspect": {"isclass": lambda found: isinstance(found, type), "signature": _signature},
     "bz2": {},
+    "calendar": {},
     "locale": {},
     "lzma": {},
     "tempfile": {},

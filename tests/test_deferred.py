@@ -79,6 +79,19 @@ assert version("msgspec") and not entry_points(group="none of these")
     assert in_a_process(program + RAN) == "importlib.metadata"
 
 
+def test_a_signature_is_made_for_all_but_the_docstring_of_a_dataclass():
+    program = """
+import appliance
+from dataclasses import dataclass
+from inspect import signature
+@dataclass
+class Point:
+    x: int
+"""
+    assert in_a_process(program + RAN) == ""
+    assert in_a_process(f"{program}print(signature(Point))" + RAN).splitlines() == ["(x: int) -> None", "ast inspect"]
+
+
 def test_a_name_that_is_lacking_can_be_imported_from_nowhere():
     program = """
 import appliance

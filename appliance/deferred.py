@@ -12,18 +12,25 @@ from functools import partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import RLock
-from types import ModuleType, SimpleNamespace
+from types import BuiltinFunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 LACKING = object()  # a name that the module is to lack: who asks for it has another way
 CALLED = object()  # a function, which runs the module when it is called
 
 
+def _asker() -> str:
+    return str(sys._getframe(2).f_globals["__name__"])
+
+
 def _signature(of: Any, **options: Any) -> Any:
     """The signature that was asked for, but none to `dataclasses`, which makes it a docstring that nobody reads."""
-    if sys._getframe(1).f_globals["__name__"] == "dataclasses":
-        return ""
-    return import_module("inspect").Signature.from_callable(of, **options)
+    return "" if _asker() == "dataclasses" else import_module("inspect").Signature.from_callable(of, **options)
+
+
+def _isbuiltin(found: object) -> bool:
+    """Whether it is a function in C; gpiozero gets yes of all, and so does not look which arguments ours take: none."""
+    return isinstance(found, BuiltinFunctionType) or _asker() == "gpiozero.mixins"
 
 
 # Module -> names that others ask of it at once: their values here, or the part of the package that has them (a text).
@@ -81,7 +88,11 @@ DEFERRED: dict[str, dict[str, object]] = {
     # The standard library: functions' signatures for docstrings, and a parser for these; the command line's calendar;
     # archives in `shutil`; a compiler's search for libraries.
     "ast": {},
-    "inspect": {"isclass": lambda found: isinstance(found, type), "signature": _signature},
+    "inspect": {
+        "isbuiltin": _isbuiltin,
+        "isclass": lambda found: isinstance(found, type),
+        "signature": _signature,
+    },
     "bz2": {},
     "calendar": {},
     "locale": {},

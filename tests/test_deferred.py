@@ -50,7 +50,12 @@ def in_a_process(program: str) -> str:
     return done.stdout.strip()
 
 
-REAL = "import appliance.service.real_machine, appliance.system.device.panel, appliance.system.device.sensors"
+# What it loads on a real machine, where it watches a button.
+REAL = """
+import appliance.service.real_machine, appliance.system.device.sensors
+from appliance.system.device.panel import GpioPanel
+GpioPanel(17, 22, 23, 24, 1.0, Path("."))
+"""
 
 
 @pytest.mark.parametrize(("machine", "ran"), [("", ""), (REAL, "asyncio")])

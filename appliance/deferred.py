@@ -1,9 +1,10 @@
-"""Defers modules of libraries until something of theirs is asked for; most of them never run.
+"""Defers modules until something of theirs is asked for; most of them never run.
 
 A library imports more than the appliance uses of it: a package all its parts, a module what one rare function needs.
 `import socketio` alone runs 28 modules of clients and brokers, and each keeps its memory for as long as the service
-runs. A module of `DEFERRED` is there at once, and runs at the first question for a name that it does not know: nothing
-is lost, and it may take its time then. The parts of a package are imported one by one beside it.
+runs. So do modules of ours that few appliances need. A module of `DEFERRED` is there at once, and runs at the first
+question for a name that it does not know: nothing is lost, and it may take its time then. The parts of a package are
+imported one by one beside it.
 """
 
 import sys
@@ -78,7 +79,7 @@ DEFERRED: dict[str, dict[str, object]] = {
     "statistics": {"mean": CALLED, "median": CALLED},
     # http.server, which eventlet's server builds on: error pages, files, defects of mail.
     "html": {},
-    "http.client": {"HTTPMessage": object},
+    "http.client": {"HTTPMessage": CALLED},
     "mimetypes": {},
     "shutil": {},
     "email.encoders": {"encode_7or8bit": CALLED},
@@ -98,6 +99,13 @@ DEFERRED: dict[str, dict[str, object]] = {
     "locale": {},
     "lzma": {},
     "tempfile": {},
+    # Ours: what few appliances have configured, and what is seldom asked for.
+    "appliance.config.differences": {"ByHand": object, "changes": CALLED},
+    "appliance.config.line_numbers": dict.fromkeys(("line_of", "line_of_syntax_error", "lines_of_keys"), CALLED),
+    "appliance.config.proposal": {},
+    "appliance.core.blocking.lists.parser": {"parse_list": CALLED},
+    "appliance.server.pages.contract": {},
+    "appliance.server.pages.metrics": {},
 }
 _OF_IMPORT = {"__path__", "__file__", "__cached__", "__loader__", "__spec__"}  # which the import system asks for
 

@@ -84,6 +84,17 @@ assert version("msgspec") and not entry_points(group="none of these")
     assert in_a_process(program + RAN) == "importlib.metadata"
 
 
+def test_a_class_that_is_made_is_the_real_one():
+    program = """
+import appliance
+from http.server import BaseHTTPRequestHandler
+from http.client import parse_headers
+from io import BytesIO
+print(parse_headers(BytesIO(b"Host: a"), BaseHTTPRequestHandler.MessageClass)["host"])
+"""
+    assert in_a_process(program) == "a"
+
+
 def test_a_signature_is_made_for_all_but_the_docstring_of_a_dataclass():
     program = """
 import appliance

@@ -15,7 +15,7 @@ from typing import Protocol
 from eventlet import tpool
 
 from appliance.config import Config
-from appliance.core.blocking.lists.parser import Fetched
+from appliance.core.blocking.lists.list_contents import Fetched
 from appliance.core.moment import Moment
 from appliance.core.operations.issues.issue import IssueSource
 from appliance.core.traffic.devices.device_register import LEARNING_S

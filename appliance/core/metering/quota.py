@@ -256,7 +256,7 @@ def charge(
         return replace(ledger, used_bytes=used_bytes), crossings
     # Whole numbers: the float of a large ledger may round up to a threshold that is not reached.
     still = {one for one in ledger.raised if used_bytes * 100 >= (one - HYSTERESIS_PERCENT) * limit}
-    if is_exceeded(ledger, limits):
+    if len(still) < len(ledger.raised) and is_exceeded(ledger, limits):
         still |= ledger.raised
     fresh = sorted({*limits.thresholds, EXCEEDED_PERCENT} - still)
     reached = [one for one in fresh if used_bytes * 100 >= one * limit]

@@ -64,8 +64,9 @@ DEFERRED: dict[str, dict[str, object]] = {
     },
     "msgspec.inspect": {},
     "msgspec._json_schema": {"schema": CALLED, "schema_components": CALLED},
-    # eventlet's patching: loops and packages. pyroute2 runs on a loop of asyncio, which a simulation does without.
+    # eventlet's patching: loops and packages. pyroute2 runs on a loop of asyncio, without TLS; a simulation on none.
     "asyncio": {},
+    "asyncio.sslproto": {},
     "pkgutil": {},
     # pyroute2: a pretended kernel, traffic control, and processes in other namespaces.
     "multiprocessing": {"Pipe": CALLED, "Process": CALLED, "Queue": CALLED},

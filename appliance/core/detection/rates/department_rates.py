@@ -10,14 +10,17 @@ from collections.abc import Callable
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.rates import first_day
 from appliance.core.detection.rates.anomaly import DOWN, UP, Anomaly, AnomalyType, Contributor, Direction, describe
-from appliance.core.detection.rates.departure import LEAST_SEEN_S, Course, Departure, Detector
+from appliance.core.detection.rates.departure import LEAST_SEEN_S, Departure, Detector
 from appliance.core.detection.rates.expectation import Clock
+from appliance.core.detection.rates.extremes import Course
 
 MINUTE_S = 60.0  # what is judged at once: shorter rates are noise, and five minutes are the time to tell an event
 IDLE_BYTES_S = 100.0  # the chatter of one idle device
-# Within these times a further departure in the same sense, of either direction, is the same thing, unless it is graver:
-# whoever works on a Saturday does so for hours, and a line that falls again has been mended in between.
+# Within these times a further departure in the same sense, of either direction, is the same thing, unless it is graver
+# or carries far more: whoever works on a Saturday does so for hours, and a line that falls again has been mended in
+# between.
 SURPLUS_S, FALL_S = 4 * 3600.0, 1800.0
+FAR_MORE = 4.0
 RANKS = list(Severity)
 GAP_S = 600.0  # without a rate: what was gathered before has nothing to do with what comes
 
@@ -35,7 +38,7 @@ class DepartmentRates:
         self._gathered = [0.0, 0.0]  # bytes
         self._gathered_s = 0.0
         self._latest_s: float | None = None
-        self._told: dict[bool, tuple[float, Severity]] = {}  # by whether it fell: when, and how grave it was
+        self._told: dict[bool, tuple[float, Anomaly]] = {}  # by whether it fell: when, and which
 
     @property
     def state(self) -> bytes:
@@ -103,11 +106,13 @@ class DepartmentRates:
     def _new(self, found: Anomaly, now_s: float) -> Anomaly | None:
         """The anomaly; `None`: it is one that was told already."""
         has_fallen = found.type is AnomalyType.DROP
-        told_s, told = self._told.get(has_fallen, (float("-inf"), Severity.LOW))
-        goes_on = found.since_s <= told_s or now_s - told_s < (FALL_S if has_fallen else SURPLUS_S)
-        if goes_on and RANKS.index(found.severity) <= RANKS.index(told):
-            return None
-        self._told[has_fallen] = now_s, found.severity
+        if has_fallen in self._told:
+            told_s, told = self._told[has_fallen]
+            goes_on = found.since_s <= told_s or now_s - told_s < (FALL_S if has_fallen else SURPLUS_S)
+            is_graver = RANKS.index(found.severity) > RANKS.index(told.severity)
+            if goes_on and not is_graver and (has_fallen or found.rate < FAR_MORE * told.rate):
+                return None
+        self._told[has_fallen] = now_s, found
         return found
 
 

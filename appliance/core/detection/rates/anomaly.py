@@ -40,7 +40,7 @@ class AnomalyType(StrEnum):
 # hardly ever another cause, and who works late hardly ever means harm. The numbers are the shares of alarms that were
 # made to happen on the lines of the bench with even seeds (tests/bench/anomalies.py, which judges odd ones).
 CONFIDENCE = {
-    AnomalyType.SPIKE: (0.5, 0.12),
+    AnomalyType.SPIKE: (0.45, 0.14),
     AnomalyType.DROP: (0.8, 0.05),
     AnomalyType.LEVEL: (0.7, 0.07),
     AnomalyType.UNUSUAL_HOUR: (0.1, 0.17),

@@ -77,6 +77,7 @@ def test_an_outage_is_a_drop(learned: bytes) -> None:
     [(minute, found)] = on_tenth_day(line, learned)
     assert 660 < minute <= 665
     assert (found.type, found.severity, found.contributor) == ("usage_drop", "high", None)
+    assert found.confidence >= 0.8
     assert found.details.startswith("0 B/s ")
     assert found.details.endswith("look at the cable, the switch and the uplink")
 

@@ -146,6 +146,12 @@ def test_a_nightly_backup_is_told_at_most_twice_in_all() -> None:
     assert sum(110 <= minute % DAY < 240 for minute, _ in found) <= 2
 
 
+@pytest.mark.slow  # 24 days of both directions
+def test_a_backup_that_lasts_longer_in_some_nights_is_told_twice_after_the_first_week() -> None:
+    found = [minute for minute, _ in judged(traffic.office(7, 24, 5)) if minute > 7 * DAY]
+    assert sum(110 <= minute % DAY < 240 for minute in found) == 2
+
+
 @pytest.mark.slow  # twenty days of both directions
 def test_a_new_level_becomes_usual_within_a_week() -> None:
     line = traffic.steady(3, 20)

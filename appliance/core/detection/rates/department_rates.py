@@ -13,7 +13,10 @@ from appliance.core.detection.rates.anomaly import DOWN, UP, Anomaly, AnomalyTyp
 from appliance.core.detection.rates.departure import LEAST_SEEN_S, Departure, Detector
 from appliance.core.detection.rates.expectation import Clock
 from appliance.core.detection.rates.extremes import Course
+from appliance.core.detection.rates.recurrence import SIZE as RECURRENCE_SIZE
+from appliance.core.detection.rates.recurrence import Recurrence
 
+DIRECTIONS: tuple[Direction, Direction] = (UP, DOWN)
 MINUTE_S = 60.0  # what is judged at once: shorter rates are noise, and five minutes are the time to tell an event
 IDLE_BYTES_S = 100.0  # the chatter of one idle device
 # Within these times a further departure in the same sense, of either direction, is the same thing, unless it is graver
@@ -30,10 +33,9 @@ class DepartmentRates:
 
     def __init__(self, saved: bytes = b"") -> None:
         """`saved`: what `state` gave before a restart; of another version it is not used."""
-        self._detectors: dict[Direction, Detector] = _restored(saved) or {
-            UP: Detector(IDLE_BYTES_S),
-            DOWN: Detector(IDLE_BYTES_S),
-        }
+        known = _restored(saved) or {one: (Detector(IDLE_BYTES_S), Recurrence()) for one in DIRECTIONS}
+        self._detectors = {name: detector for name, (detector, _) in known.items()}
+        self._recurrence = {name: recurrence for name, (_, recurrence) in known.items()}
         self._baseline = first_day.Baseline()
         self._gathered = [0.0, 0.0]  # bytes
         self._gathered_s = 0.0
@@ -43,7 +45,10 @@ class DepartmentRates:
     @property
     def state(self) -> bytes:
         """What was learned, for `saved`."""
-        return b"".join(one.numbers.tobytes() for one in self._detectors.values())
+        parts = (
+            part.numbers.tobytes() for name in DIRECTIONS for part in (self._detectors[name], self._recurrence[name])
+        )
+        return b"".join(parts)
 
     def expected(self, clock: Clock) -> tuple[float, float] | None:
         """The usual least and most bytes per second now, both directions together; `None`: too little is known."""
@@ -94,8 +99,12 @@ class DepartmentRates:
         if not found:
             return None
         direction, rarest = max(found, key=lambda one: one[1].return_days)
-        by = None if rarest.course is Course.FALL else contributor(direction)
-        return self._new(describe(rarest, direction, clock, now_s, by), now_s)
+        has_fallen = rarest.course is Course.FALL
+        by = None if has_fallen else contributor(direction)
+        told = self._new(describe(rarest, direction, clock, now_s, by), now_s)
+        if told is None or has_fallen or self._recurrence[direction].is_new(clock.second, rarest.rate, now_s):
+            return told
+        return None
 
     def _judge_first_day(self, rate: float, now_s: float) -> Anomaly | None:
         if self._detectors[DOWN].expectation.seen_s >= LEAST_SEEN_S:
@@ -116,12 +125,18 @@ class DepartmentRates:
         return found
 
 
-def _restored(saved: bytes) -> dict[Direction, Detector] | None:
+def _restored(saved: bytes) -> dict[Direction, tuple[Detector, Recurrence]] | None:
     if not saved or len(saved) % 8:
         return None
     numbers = array("f", saved)
     half = len(numbers) // 2
     try:
-        return {UP: Detector(IDLE_BYTES_S, numbers[:half]), DOWN: Detector(IDLE_BYTES_S, numbers[half:])}
+        return {
+            name: (
+                Detector(IDLE_BYTES_S, numbers[begin : begin + half - RECURRENCE_SIZE]),
+                Recurrence(numbers[begin + half - RECURRENCE_SIZE : begin + half]),
+            )
+            for name, begin in zip(DIRECTIONS, (0, half), strict=True)
+        }
     except ValueError:
         return None

@@ -85,7 +85,7 @@ async (forMs) => {
 """
 # Counts frames, and what each release of the mouse takes until its frame is drawn, without the wait for that frame.
 GESTURES = """
-window.bench.frames = 0; window.bench.zooms = [];
+window.bench = { frames: 0, zooms: [] };
 (() => {
   const count = () => { bench.frames++; requestAnimationFrame(count); };
   requestAnimationFrame(count);
@@ -161,7 +161,6 @@ def window(browser: Browser, service: PageService, slowed: float = 1) -> Iterato
     context = browser.new_context(viewport={"width": DESK[0], "height": DESK[1]})
     try:
         context.add_init_script(f"sessionStorage.token = {service.token()!r};")
-        context.add_init_script(WATCH)
         page = context.new_page()
         cdp = context.new_cdp_session(page)
         page.goto(f"{service.url}/healthz")  # the process of this origin
@@ -215,6 +214,7 @@ def _bundle(browser: Browser, service: PageService) -> Iterator[str]:
 def _load(browser: Browser, service: PageService, path: str) -> dict[str, float]:
     """Milliseconds from the navigation, with an empty cache."""
     with window(browser, service, SLOWED) as one:
+        one.page.add_init_script(WATCH)
         one.page.goto(f"{service.url}{path}")
         every = one.page.evaluate("bench.done")
         whole, paint = one.page.evaluate("[bench.whole, performance.getEntriesByType('paint')[0].startTime]")

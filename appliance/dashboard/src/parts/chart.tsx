@@ -83,9 +83,10 @@ function usePlot(props: ChartProps, element: { current: HTMLDivElement | null })
         zoomed: (fromMs: number, toMs: number) => {
           if (latest.current.onZoom === undefined) return;
           isZooming = true;
-          show({ ...picture.curves, fromMs, toMs }); // in this frame; the readout, the view's address and finer points come after it
+          show({ ...picture.curves, fromMs, toMs }); // in this frame; marks, the readout, the view's address and finer points come after it
           setTimeout(() => {
             isZooming = false;
+            handlers.drawn();
             handlers.moved(made.cursor.idx ?? null);
             latest.current.onZoom?.(fromMs, toMs);
           }, FOLLOWS_MS);
@@ -97,7 +98,7 @@ function usePlot(props: ChartProps, element: { current: HTMLDivElement | null })
           // `offsetLeft` of its box would say the same, and have the page laid out
           reading.value = at === undefined ? null : { index: index!, left: made.valToPos(at, 'x') + made.bbox.left / devicePixelRatio, width: made.width };
         },
-        drawn: () => void drawn.value++,
+        drawn: () => void (isZooming || drawn.value++),
       };
       const made: uPlot = new Plot(optionsOf({ width: box.clientWidth || 600, height }, picture, handlers, group), dataOf(picture.curves), box);
       plot.current = made;

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from eventlet import tpool
+from eventlet.semaphore import Semaphore
 
 from appliance.config import Config
 from appliance.core.moment import Moment
@@ -160,7 +161,7 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     """The appliance over this machine. Raises `CannotStart`, `AccessError`."""
     authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir)
     fanout, release = Fanout(simulated=machine.is_simulated, alerts=disk.alerts), ReleaseRequest()
-    hold = StateHold([disk.state.store, disk.history_store, disk.alerts, *authentication.files, fanout])
+    hold = StateHold([disk.state.store, disk.history_store, disk.alerts, *authentication.files, fanout], Semaphore())
     desk = build_notifications(config, disk.state.store.notices, state_dir, is_simulated=machine.is_simulated)
     backups = None if machine.is_simulated else _backups_over(config, disk, state_dir, trial)
     base = lay_foundation(config, machine, disk, fanout, authentication, desk=desk, hold=hold, backups=backups)

@@ -34,7 +34,7 @@ from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.schedule_watch import ScheduleWatch
 from appliance.monitor.operations.self_check import SelfCheck
-from appliance.monitor.operations.state_hold import StateHold
+from appliance.monitor.operations.state_hold import Held, StateHold
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.operations.update_monitor import UpdateMonitor
@@ -47,6 +47,7 @@ from appliance.server.profile import profile_of
 from appliance.server.services import Services
 from appliance.service.access.authentication import Authentication, aside_in_turn
 from appliance.service.alerting.building import build_notifications
+from appliance.service.backup.backup_desk import BackupDesk
 from appliance.service.machines import Machine
 from appliance.service.monitors import (
     Foundation,
@@ -93,7 +94,10 @@ class Telling(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """The open files that the monitors write to, and the folders of block lists and crash reports that they read."""
+    """The open files that the monitors write to, and the folders of block lists and crash reports that they read.
+
+    `page_backups`: makes and restores backups of the state directory.
+    """
 
     state: RecoveredState
     history_store: SqliteHistoryStore
@@ -101,6 +105,12 @@ class Disk:
     lists: Path
     crashes: CrashFolder
     unsynced: UnsyncedFiles
+    page_backups: BackupDesk
+
+    @property
+    def held(self) -> Sequence[Held]:
+        """What keeps still in maintenance."""
+        return self.state.store, self.history_store, self.alerts, self.page_backups
 
     def settle(self) -> None:
         """Wait until what was saved is on the medium; it may run in another thread."""
@@ -159,15 +169,15 @@ class Appliance:
 
 def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial: ConfigTrial) -> Appliance:
     """The appliance over this machine. Raises `CannotStart`, `AccessError`."""
-    authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir)
+    authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir, trial)
     fanout, release = Fanout(simulated=machine.is_simulated, alerts=disk.alerts), ReleaseRequest()
-    hold = StateHold([disk.state.store, disk.history_store, disk.alerts, *authentication.files, fanout], Semaphore())
+    hold = StateHold([*disk.held, *authentication.files, fanout], Semaphore())
     desk = build_notifications(config, disk.state.store.notices, state_dir, is_simulated=machine.is_simulated)
     backups = None if machine.is_simulated else _backups_over(config, disk, state_dir, trial)
     base = lay_foundation(config, machine, disk, fanout, authentication, desk=desk, hold=hold, backups=backups)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     hold.savers = monitors.savers
-    services = gather_services(base, monitors, desk, authentication=authentication, trial=trial, release=release)
+    services = gather_services(base, monitors, desk, disk, authentication=authentication, trial=trial, release=release)
     return Appliance(
         config=config,
         machine=machine,
@@ -237,7 +247,7 @@ def lay_foundation(
     )
 
 
-def open_disk(machine: Machine, state_dir: Path) -> Disk:
+def open_disk(machine: Machine, state_dir: Path, trial: ConfigTrial) -> Disk:
     """Open what is kept on the disk."""
     # A simulation has files of its own: they must never be taken for real ones.
     state, others = ("simulated", "simulated-") if machine.is_simulated else ("appliance", "")
@@ -253,6 +263,7 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
         lists=state_dir / LISTS,
         crashes=CrashFolder(state_dir),
         unsynced=UnsyncedFiles([state_dir / f"{state}.sqlite3-wal", history.with_name(f"{history.name}-wal"), alerts]),
+        page_backups=BackupDesk(state_dir, trial, aside_in_turn()),
     )
 
 
@@ -341,6 +352,7 @@ def gather_services(
     base: Foundation,
     monitors: Monitors,
     desk: NotificationDesk,
+    disk: Disk,
     *,
     authentication: Authentication,
     trial: ConfigTrial,
@@ -365,6 +377,7 @@ def gather_services(
         configuration=trial,
         status=monitors.status,
         updates=monitors.updates,
+        backups=disk.page_backups,
         notifications=desk,
         work=lambda: monitors.self_check.tasks(base.machine.clock()),
         release=release.request,

@@ -299,6 +299,7 @@ class Service:
     def _close(self) -> None:
         parts, now = self._appliance, self._clock()
         parts.server.close()
+        parts.disk.page_backups.hold()
         if parts.backups is not None:
             parts.backups.end()
         parts.monitors.maintenance_mode.end(now)

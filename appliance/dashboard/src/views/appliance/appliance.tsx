@@ -6,6 +6,7 @@ import { minute, nowMs } from '../../live/clock';
 import { UNACCOUNTED_PERCENT } from '../../live/condition';
 import { call } from '../../live/connection';
 import { fixed, full, MBIT, moment, percent, setRate, span, text, three, usedOf, visible, volume, whole, day, clockSeconds } from '../../live/formats';
+import { isAdministrator } from '../../live/session';
 import { appliance, dataFrom, departments, health, type Department } from '../../live/state';
 import { StateMark, Icon, type State } from '../../parts/icons';
 import { Skeleton, useAsked } from '../../parts/notices';
@@ -15,6 +16,7 @@ import { type Column, CsvButton, Table } from '../../parts/table';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { parts, say, words } from '../../words/words';
+import { Backup } from './backup';
 import { Update } from './update';
 
 const w = words({
@@ -98,6 +100,7 @@ export default function Appliance() {
         <Interfaces />
       </div>
       <Update />
+      {isAdministrator.value && !box.simulated && <Backup />}
       <Panel />
       <Trust />
     </>

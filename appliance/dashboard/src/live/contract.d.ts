@@ -1308,6 +1308,7 @@ export interface ScheduleFacts {
  * The argument of `schedule:add`: `window`, on `days` or on each, or once for `duration` seconds from now on.
  *
  * `address`: as for `ip:block`; of `unlimited` a host's, and without it the whole department with each of its hosts.
+ * `preview`: only say what the schedule would be, and when it would begin or end.
  */
 export interface ScheduleArgument {
   effect: ScheduleEffect;
@@ -1334,12 +1335,16 @@ export interface ScheduleArgument {
    */
   reason?: string;
   /**
+   * true or false
+   */
+  preview?: boolean;
+  /**
    * names this call: one that is sent again with the same key is carried out once
    */
   idempotencyKey?: string;
 }
 /**
- * The schedule as it is kept.
+ * The schedule as it is kept, or would be.
  */
 export interface ScheduleReply {
   success: true;

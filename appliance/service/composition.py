@@ -277,7 +277,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     parts: Sequence[Telling] = (metering, history, trial, lists, enforcement, schedules)
     return Monitors(
         maintenance_mode=mode,
-        panel=_panel_over(base, mode, authentication, trial),
+        panel=_panel_over(base, mode, authentication, trial, insight),
         metering=metering,
         requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
@@ -337,13 +337,21 @@ def _status_over(
 
 
 def _panel_over(
-    base: Foundation, maintenance_mode: MaintenanceMode, authentication: Authentication, trial: ConfigTrial
+    base: Foundation,
+    maintenance_mode: MaintenanceMode,
+    authentication: Authentication,
+    trial: ConfigTrial,
+    insight: Insight,
 ) -> PanelWatch:
+    def greet(now: Moment) -> bool:
+        """Take note of somebody at the panel: they have seen what is open, and may pair."""
+        return any([insight.incidents.log.acknowledge_by_hand(now), authentication.pairing.open_window(now)])
+
     return build_panel(
         base,
         maintenance_mode=maintenance_mode,
         audit_store=authentication.audit_store,
-        short_press_actions=(trial.confirm_by_hand, authentication.pairing.open_window),
+        short_press_actions=(trial.confirm_by_hand, greet),
         reset=None if base.machine.is_simulated else trial.reset,
     )
 

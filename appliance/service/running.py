@@ -250,7 +250,7 @@ class Service:
         monitors.maintenance_mode.step(now)
         monitors.panel.step(now)
         trial = [PanelState.TRIAL] if monitors.updates.is_on_trial else []
-        monitors.panel.show([*monitors.status.panel_states(), *trial], monitors.status.utilization(), now)
+        monitors.panel.show([*monitors.status.panel_states(now), *trial], monitors.status.utilization(), now)
         monitors.status.lights = monitors.panel.shown
 
     def _keep_history(self, now: Moment) -> None:

@@ -866,7 +866,8 @@ export interface Nothing {
 /**
  * The appliance. `name`: its computer's; `timezone`: an IANA name; `contact`: null where none is configured.
  *
- * `startedAt` and `now` are times by the appliance's clock, which `isClockTrusted` or not.
+ * `startedAt` and `now` are times by the appliance's clock, which `isClockTrusted` or not. `buttonHold`: seconds
+ * for which the panel's button is held for maintenance.
  */
 export interface ApplianceReply {
   success: true;
@@ -880,6 +881,7 @@ export interface ApplianceReply {
   isClockTrusted: boolean;
   contact: string | null;
   periods: EventPeriods;
+  buttonHold: number;
   departments: DepartmentFacts[];
 }
 /**

@@ -96,6 +96,7 @@ class Service:
     def run(self, listening_sockets: Sequence[Any]) -> int:
         """Serve and step until a signal or a failure; returns the exit code."""
         sys.setswitchinterval(SWITCH_S)
+        end_without_memory()
         parts, now = self._appliance, self._clock()
         parts.machine.panel.show(STARTING)
         self._restore(now)  # first of all: what is blocked stays so
@@ -312,6 +313,12 @@ class Service:
         parts.machine.close()
         parts.authentication.close()
         parts.disk.state.store.close()
+
+
+def end_without_memory() -> None:
+    """Have a want of memory end the process: eventlet only prints it, and what it could not wake sleeps for ever."""
+    hub = get_hub()
+    hub.SYSTEM_EXCEPTIONS = (*hub.SYSTEM_EXCEPTIONS, MemoryError)
 
 
 def _repeat(row: Timed, clock: Callable[[], Moment]) -> None:

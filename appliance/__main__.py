@@ -35,6 +35,9 @@ def main() -> int:
         from appliance.cli.options import ended  # loads the command line
 
         return ended(failure, as_json="--json" in flags)
+    except MemoryError:  # of which a traceback says nothing more
+        sys.stderr.write("There is no memory left: the service ends, and its supervisor starts it again.\n")
+        return 1
 
 
 def _run(config: Path | None, state_dir: Path, flags: Sequence[str]) -> int:

@@ -26,7 +26,19 @@ from appliance.core.detection.habits.habit import Habit
 from appliance.core.detection.incident_record import IncidentRecord, Mute
 from appliance.core.detection.rates.anomaly import StoredAnomaly
 from appliance.core.kernel.nftables.elements import Bounds, Point
-from appliance.core.machine import Address, Connection, Frame, Lights, Link, NextHop, Press, Sighting, Vitals, Vlan
+from appliance.core.machine import (
+    Address,
+    BackupState,
+    Connection,
+    Frame,
+    Lights,
+    Link,
+    NextHop,
+    Press,
+    Sighting,
+    Vitals,
+    Vlan,
+)
 from appliance.core.metering.account import AccountKey
 from appliance.core.metering.history_series import Key, Series, Step
 from appliance.core.metering.meter import Plan, Reading
@@ -258,6 +270,34 @@ class Backups(Protocol):
 
     def end(self) -> None:
         """End the one that goes on; nothing of it is left."""
+
+
+class PageBackups(Protocol):
+    """Makes a backup that the page fetches, or restores one that it gives; one at a time, beside the event loop.
+
+    All but `state` raise `Refused`.
+    """
+
+    def state(self) -> BackupState:
+        """How far it is."""
+
+    def make(self, passphrase: str) -> None:
+        """Begin to make one."""
+
+    def read(self, offset: int, most: int) -> bytes:
+        """So many bytes at most of the one that is made; none at its end."""
+
+    def take(self, offset: int, piece: bytes) -> int:
+        """Take a piece of one that is to be restored; returns how many bytes there are."""
+
+    def judge(self, passphrase: str) -> None:
+        """Begin to judge the one that was given; it changes nothing."""
+
+    def restore(self, actor: str) -> None:
+        """Put the one that was judged in the place of all that is there; the service ends and starts with it."""
+
+    def discard(self) -> None:
+        """Forget what was made, given or judged."""
 
 
 class Vendors(Protocol):

@@ -11,12 +11,13 @@ import click
 from click.core import ParameterSource
 
 from appliance.cli.shell import Failed, ReaderGone, end_of, fail, told_when_unread
+from appliance.core.operations.trial import CONFIG_FILE
 
 if TYPE_CHECKING:
     from appliance.client import CallFailed, Client
     from appliance.config import Config
 
-DEFAULT_CONFIG = Path("/etc/appliance/appliance.toml")
+DEFAULT_CONFIG = Path(CONFIG_FILE)
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -21,6 +21,7 @@ from appliance.monitor.operations.status import StatusMonitor
 from appliance.monitor.operations.update_monitor import UpdateMonitor
 from appliance.monitor.traffic.device_watch import DeviceWatch
 from appliance.monitor.traffic.insight import Insight
+from appliance.ports import PageBackups
 from appliance.server.access import Authenticator, Grant
 from appliance.server.access.audit_records import AuditRecords
 from appliance.server.access.pairing import Pairing
@@ -58,6 +59,7 @@ class Services:
     configuration: ConfigTrial
     status: StatusMonitor
     updates: UpdateMonitor
+    backups: PageBackups
     notifications: NotificationDesk
     work: Callable[[], Mapping[str, str]]
     release: Callable[[str], None]

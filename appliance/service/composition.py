@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from eventlet import tpool
+from eventlet.semaphore import Semaphore
 
 from appliance.config import Config
 from appliance.core.blocking.lists.list_contents import Fetched
@@ -34,7 +35,7 @@ from appliance.monitor.operations.maintenance_mode import MaintenanceMode
 from appliance.monitor.operations.panel_watch import PanelWatch
 from appliance.monitor.operations.schedule_watch import ScheduleWatch
 from appliance.monitor.operations.self_check import SelfCheck
-from appliance.monitor.operations.state_hold import StateHold
+from appliance.monitor.operations.state_hold import Held, StateHold
 from appliance.monitor.operations.status import ServiceRun, StatusMonitor
 from appliance.monitor.operations.trial_events import TrialEvents
 from appliance.monitor.operations.update_monitor import UpdateMonitor
@@ -47,6 +48,7 @@ from appliance.server.profile import profile_of
 from appliance.server.services import Services
 from appliance.service.access.authentication import Authentication, aside_in_turn
 from appliance.service.alerting.building import build_notifications
+from appliance.service.backup.backup_desk import BackupDesk
 from appliance.service.machines import Machine
 from appliance.service.monitors import (
     Foundation,
@@ -92,7 +94,10 @@ class Telling(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """The open files that the monitors write to, and the folders of block lists and crash reports that they read."""
+    """The open files that the monitors write to, and the folders of block lists and crash reports that they read.
+
+    `page_backups`: makes and restores backups of the state directory.
+    """
 
     state: RecoveredState
     history_store: SqliteHistoryStore
@@ -100,6 +105,12 @@ class Disk:
     lists: Path
     crashes: CrashFolder
     unsynced: UnsyncedFiles
+    page_backups: BackupDesk
+
+    @property
+    def held(self) -> Sequence[Held]:
+        """What keeps still in maintenance."""
+        return self.state.store, self.history_store, self.alerts, self.page_backups
 
     def settle(self) -> None:
         """Wait until what was saved is on the medium; it may run in another thread."""
@@ -158,15 +169,15 @@ class Appliance:
 
 def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial: ConfigTrial) -> Appliance:
     """The appliance over this machine. Raises `CannotStart`, `AccessError`."""
-    authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir)
+    authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir, trial)
     fanout, release = Fanout(simulated=machine.is_simulated, alerts=disk.alerts), ReleaseRequest()
-    hold = StateHold([disk.state.store, disk.history_store, disk.alerts, *authentication.files, fanout])
+    hold = StateHold([*disk.held, *authentication.files, fanout], Semaphore())
     desk = build_notifications(config, disk.state.store.notices, state_dir, is_simulated=machine.is_simulated)
     backups = None if machine.is_simulated else _backups_over(config, disk, state_dir, trial)
     base = lay_foundation(config, machine, disk, fanout, authentication, desk=desk, hold=hold, backups=backups)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     hold.savers = monitors.savers
-    services = gather_services(base, monitors, desk, authentication=authentication, trial=trial, release=release)
+    services = gather_services(base, monitors, desk, disk, authentication=authentication, trial=trial, release=release)
     return Appliance(
         config=config,
         machine=machine,
@@ -236,7 +247,7 @@ def lay_foundation(
     )
 
 
-def open_disk(machine: Machine, state_dir: Path) -> Disk:
+def open_disk(machine: Machine, state_dir: Path, trial: ConfigTrial) -> Disk:
     """Open what is kept on the disk."""
     # A simulation has files of its own: they must never be taken for real ones.
     state, others = ("simulated", "simulated-") if machine.is_simulated else ("appliance", "")
@@ -252,6 +263,7 @@ def open_disk(machine: Machine, state_dir: Path) -> Disk:
         lists=state_dir / LISTS,
         crashes=CrashFolder(state_dir),
         unsynced=UnsyncedFiles([state_dir / f"{state}.sqlite3-wal", history.with_name(f"{history.name}-wal"), alerts]),
+        page_backups=BackupDesk(state_dir, trial, aside_in_turn()),
     )
 
 
@@ -265,7 +277,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
     parts: Sequence[Telling] = (metering, history, trial, lists, enforcement, schedules)
     return Monitors(
         maintenance_mode=mode,
-        panel=_panel_over(base, mode, authentication, trial),
+        panel=_panel_over(base, mode, authentication, trial, insight),
         metering=metering,
         requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
@@ -330,13 +342,21 @@ def _status_over(
 
 
 def _panel_over(
-    base: Foundation, maintenance_mode: MaintenanceMode, authentication: Authentication, trial: ConfigTrial
+    base: Foundation,
+    maintenance_mode: MaintenanceMode,
+    authentication: Authentication,
+    trial: ConfigTrial,
+    insight: Insight,
 ) -> PanelWatch:
+    def greet(now: Moment) -> bool:
+        """Take note of somebody at the panel: they have seen what is open, and may pair."""
+        return any([insight.incidents.log.acknowledge_by_hand(now), authentication.pairing.open_window(now)])
+
     return build_panel(
         base,
         maintenance_mode=maintenance_mode,
         audit_store=authentication.audit_store,
-        short_press_actions=(trial.confirm_by_hand, authentication.pairing.open_window),
+        short_press_actions=(trial.confirm_by_hand, greet),
         reset=None if base.machine.is_simulated else trial.reset,
     )
 
@@ -345,6 +365,7 @@ def gather_services(
     base: Foundation,
     monitors: Monitors,
     desk: NotificationDesk,
+    disk: Disk,
     *,
     authentication: Authentication,
     trial: ConfigTrial,
@@ -369,6 +390,7 @@ def gather_services(
         configuration=trial,
         status=monitors.status,
         updates=monitors.updates,
+        backups=disk.page_backups,
         notifications=desk,
         work=lambda: monitors.self_check.tasks(base.machine.clock()),
         release=release.request,

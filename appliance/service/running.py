@@ -96,6 +96,7 @@ class Service:
     def run(self, listening_sockets: Sequence[Any]) -> int:
         """Serve and step until a signal or a failure; returns the exit code."""
         sys.setswitchinterval(SWITCH_S)
+        end_without_memory()
         parts, now = self._appliance, self._clock()
         parts.machine.panel.show(STARTING)
         self._restore(now)  # first of all: what is blocked stays so
@@ -250,7 +251,7 @@ class Service:
         monitors.maintenance_mode.step(now)
         monitors.panel.step(now)
         trial = [PanelState.TRIAL] if monitors.updates.is_on_trial else []
-        monitors.panel.show([*monitors.status.panel_states(), *trial], monitors.status.utilization(), now)
+        monitors.panel.show([*monitors.status.panel_states(now), *trial], monitors.status.utilization(), now)
         monitors.status.lights = monitors.panel.shown
 
     def _keep_history(self, now: Moment) -> None:
@@ -299,6 +300,7 @@ class Service:
     def _close(self) -> None:
         parts, now = self._appliance, self._clock()
         parts.server.close()
+        parts.disk.page_backups.hold()
         if parts.backups is not None:
             parts.backups.end()
         parts.monitors.maintenance_mode.end(now)
@@ -311,6 +313,12 @@ class Service:
         parts.machine.close()
         parts.authentication.close()
         parts.disk.state.store.close()
+
+
+def end_without_memory() -> None:
+    """Have a want of memory end the process: eventlet only prints it, and what it could not wake sleeps for ever."""
+    hub = get_hub()
+    hub.SYSTEM_EXCEPTIONS = (*hub.SYSTEM_EXCEPTIONS, MemoryError)
 
 
 def _repeat(row: Timed, clock: Callable[[], Moment]) -> None:

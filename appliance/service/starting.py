@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from appliance import config as configuration
 from appliance.config import Config, ConfigError
-from appliance.core.operations.trial import inherited_trial
+from appliance.core.operations.trial import RESTORE_MARKER, inherited_trial
 from appliance.core.text import AS_ITS_USER
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError
@@ -57,6 +57,8 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Call
         if is_marked(state_dir) and not simulate:
             _finish_reset(state_dir)
             config_file = config_file if config_file is not None and config_file.exists() else None
+        if (state_dir / RESTORE_MARKER).exists() and not simulate:
+            config_file = _finish_restore(state_dir) or config_file
         reports = owned.enter_context(CrashReports(state_dir, runtime, EXPECTED, partial(known_secrets, state_dir)))
         exit_code, successor = _run(config_file, state_dir, simulate=simulate, show=show)
         if exit_code:
@@ -64,7 +66,7 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Call
     if not exit_code:
         pace.forget()
     if successor is not None:
-        _become(successor)
+        _become(successor, state_dir, config_file)
     return exit_code
 
 
@@ -99,6 +101,18 @@ def _finish_reset(state_dir: Path) -> None:
         raise CannotStart(
             f"the reset that was ordered cannot be finished: {error}; erase the medium elsewhere"
         ) from None
+
+
+def _finish_restore(state_dir: Path) -> Path | None:
+    """Put in place what a backup had; returns the configuration file that it has written, `None`: it had none."""
+    from appliance.service.backup.restoration import finish_restore  # the same
+
+    try:
+        found = finish_restore(state_dir)
+    except OSError as error:
+        raise CannotStart(f"the restore that was ordered cannot be finished: {error}; make room, or mend it") from None
+    log.warning("restored, as %s was at %s; what was there before is in %s", found.host, found.made_at, found.former)
+    return found.config_file
 
 
 def _own(state_dir: Path, owned: ExitStack) -> None:
@@ -169,11 +183,16 @@ def _open_real_machine(config: Config, state_dir: Path) -> Machine:
     return open_real_machine(config, state_dir)
 
 
-def _become(successor: Successor) -> NoReturn:
-    """Replace the process with the same program and words; everything is closed by then."""
+def _become(successor: Successor, state_dir: Path, config_file: Path | None) -> NoReturn:
+    """Replace the process with the same program and words; everything is closed by then.
+
+    The word after the state directory names the configuration file, which a reset or a restore may have changed.
+    """
+    words = sys.orig_argv[1:]
+    words[words.index(str(state_dir)) + 1] = str(config_file or "")
     trial = {TRIAL_VARIABLE: successor.trial.as_text()} if successor.trial else {}
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **trial})  # noqa: S606
+    os.execve(sys.executable, [sys.executable, *words], {**os.environ, **trial})  # noqa: S606
 
 
 def _config(config_file: Path | None, content: bytes | None, simulate: bool) -> tuple[Config, str, str]:

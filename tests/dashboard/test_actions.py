@@ -137,3 +137,32 @@ def test_a_trial_is_told_to_everybody_and_taken_back_by_one_click(desk: Desk) ->
         expect(other.locator(".banner", has_text="on trial")).to_have_count(0)
     assert desk.service.ask("config:get")["trial"] is None
     assert desk.service.file.read_text() == former
+
+
+def test_a_schedule_is_told_before_it_is_kept_and_in_the_words_of_its_days(desk: Desk, blocks: Page) -> None:
+    address, bad = "203.0.113.99", "does not appear to be"
+    blocks.get_by_role("button", name="Schedule", exact=True).click()
+    dialog = blocks.get_by_role("dialog", name="Schedule")
+    add = dialog.get_by_role("button", name="Add", exact=True)
+    dialog.get_by_label("Address, prefix").fill("no such thing!")
+    expect(dialog.get_by_role("alert").locator(".bad")).to_contain_text(bad)
+    expect(add).to_be_disabled()
+    dialog.get_by_label("Address, prefix").fill(address)
+    dialog.get_by_label("For", exact=True).select_option("radiology")
+    for day in ("Sat", "Sun"):
+        dialog.get_by_role("button", name=day, exact=True).click()
+    dialog.get_by_label("From", exact=True).fill("21:30")
+    dialog.get_by_label("To", exact=True).fill("21:30")
+    expect(dialog.locator(".bad")).to_have_text("Choose two different times; 00:00 to 00:00 is a whole day.")
+    dialog.get_by_label("To", exact=True).fill("05:00")
+    told = dialog.locator(".consequence")
+    expect(told).to_contain_text(f"Blocks {address} for Radiology: 21:30-05:00 Mon, Tue, Wed, Thu, Fri; ")
+    assert desk.service.ask("schedule:list")["schedules"] == []
+    add.click()
+    expect(dialog).to_have_count(0)
+    kept = blocks.get_by_role("region", name="Schedules")
+    expect(kept).to_contain_text(f"Blocks {address} for Radiology")
+    [schedule] = desk.service.ask("schedule:list")["schedules"]
+    assert (schedule["window"], schedule["days"]) == ("21:30-05:00", ["mon", "tue", "wed", "thu", "fri"])
+    kept.get_by_role("button", name=f"Remove the schedule {schedule['id']}").click()
+    expect(kept).to_have_count(0)

@@ -1,9 +1,11 @@
 """Installation and removal on a computer's files; systemd itself judges the units."""
 
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -91,6 +93,19 @@ def test_a_second_time_changes_nothing_and_keeps_the_configuration(machine: Comp
     assert machine.run(UNINSTALL, "--purge").returncode == 0
     assert not (machine.root / CONFIG).exists()
     assert not (machine.root / STATE).exists()
+
+
+def test_avahi_announces_the_page_where_it_is_installed_until_the_page_is_gone(machine: Computer) -> None:
+    assert "By name:" not in install(machine)
+    announced = machine.root / "etc/avahi/services/appliance.service"
+    announced.parent.mkdir(parents=True)
+    told = install(machine)
+    assert f"By name: http://{socket.gethostname()}.local:5001/" in told
+    service = ElementTree.fromstring(announced.read_text()).find("service")
+    assert service is not None
+    assert (service.findtext("type"), service.findtext("port")) == ("_http._tcp", "5001")
+    assert machine.run(UNINSTALL).returncode == 0
+    assert not announced.exists()
 
 
 def test_blocks_that_cannot_be_restored_do_not_keep_the_service_from_starting(machine: Computer) -> None:

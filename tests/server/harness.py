@@ -45,6 +45,7 @@ from appliance.server.services import Services
 from appliance.service.access.authentication import aside_in_turn
 from appliance.service.access.password_hashing import GreenPasswordHashing
 from appliance.service.alerting.building import build_notifications
+from appliance.service.backup.backup_desk import BackupDesk
 from appliance.service.machines import Machine
 from appliance.service.monitors import (
     Foundation,
@@ -266,6 +267,7 @@ class Harness:
                 trouble_sources={IssueSource.METERING: lambda _: self.troubles},
             ),
             updates=self.updates,
+            backups=BackupDesk(state_dir, trial, aside_in_turn()),
             notifications=build_notifications(config, store.notices, state_dir, is_simulated=simulated),
             work=dict,
             release=lambda actor: None,

@@ -1,14 +1,18 @@
 """A backup holds all that the appliance knows, opens only with its passphrase, and is restored whole or not at all."""
 
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from appliance.service.backup.state_backup import BackupFailed, back_up, restore_backup
+from appliance.service.backup.restoration import finish_restore, order_restore, restore_backup
+from appliance.service.backup.state_backup import BackupFailed, back_up
 from appliance.system.backup_file import write_backup
 from appliance.system.ownership import own_state
 
@@ -193,3 +197,40 @@ def test_a_running_service_keeps_its_state(tmp_path: Path, made: Path) -> None:
         own_state(state, owned)
         with pytest.raises(BackupFailed, match="stop it first"):
             restore_backup(tmp_path / "appliance.toml", state, made, PASSPHRASE)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from appliance.service.backup.restoration import finish_restore
+finish_restore(Path(sys.argv[1]))
+"""
+RENAMES = 7  # of the three files that are there, the marker, the configuration, and the two that are restored
+
+
+@pytest.mark.parametrize("step", range(1, RENAMES + 1))
+def test_a_restore_that_a_power_cut_ends_is_finished_by_the_next_start(tmp_path: Path, step: int) -> None:
+    state, config, unpacked = tmp_path / "state", tmp_path / "appliance.toml", tmp_path / "state" / "restored"
+    unpacked.mkdir(parents=True)
+    config.write_text("former")
+    (unpacked / "appliance.toml").write_text(CONFIG)
+    for name in ("appliance.sqlite3", "people.sqlite3"):
+        (state / name).write_text(f"former {name}")
+        (unpacked / name).write_text(f"restored {name}")
+    (state / "alerts.jsonl").write_text("former alerts")
+    order_restore(config, state, {"host": "one"})
+    renames = ["strace", "-f", "-o", "/dev/null", "-e", f"inject=rename:signal=KILL:when={step}"]
+    program = [sys.executable, "-c", KILLED, str(state)]
+    killed = subprocess.run([*renames, *program], check=False, stderr=subprocess.DEVNULL)
+    assert killed.returncode == -signal.SIGKILL
+    assert finish_restore(state).host == "one"
+    [former] = [path for path in state.iterdir() if path.name.startswith("before-restore")]
+    assert {path.name: path.read_text() for path in former.iterdir()} == {
+        "appliance.toml": "former",
+        "appliance.sqlite3": "former appliance.sqlite3",
+        "people.sqlite3": "former people.sqlite3",
+        "alerts.jsonl": "former alerts",
+    }
+    left = {path.name: path.read_text() for path in state.iterdir() if path != former}
+    assert left == {name: f"restored {name}" for name in ("appliance.sqlite3", "people.sqlite3")}
+    assert config.read_text() == CONFIG

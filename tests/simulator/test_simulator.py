@@ -114,7 +114,7 @@ class Appliance:
         self.condition.health_step(now)
         self.maintenance_mode.step(now)
         self.panel.step(now)
-        self.panel.show(self.condition.panel_states(), self.condition.utilization(), now)
+        self.panel.show(self.condition.panel_states(now), self.condition.utilization(), now)
         self.condition.lights = self.panel.shown
 
 

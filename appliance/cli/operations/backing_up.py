@@ -54,7 +54,7 @@ def restore(paths: Paths, file: Path, replace: bool, passphrase_file: Any, as_js
 
     Stop the service before, and start it afterwards. Nothing changes unless all of FILE is whole.
     """
-    from appliance.service.backup.state_backup import restore_backup
+    from appliance.service.backup.restoration import restore_backup
 
     target = paths.config or DEFAULT_CONFIG
     passphrase = _passphrase(passphrase_file, is_new=False)

@@ -92,6 +92,18 @@ class ConfigTrial:
         log.warning("%s resets the appliance: it forgets everything, and opens all that it blocks", actor)
         self.successor = Successor(None)
 
+    def restore(self, actor: str, order: Callable[[], str | None]) -> None:
+        """Have the next process put a backup in place, and become it. Raises `Refused`.
+
+        `order`: orders it, at once; returns why that cannot be done.
+        """
+        self._require_no_trial()
+        fault = order()
+        if fault is not None:
+            raise Refused(Code.MAINTENANCE, f"the disk takes no changes ({fault}): nothing is restored; make room")
+        log.warning("%s restores a backup in the place of all that is here", actor)
+        self.successor = Successor(None)
+
     def review(self, text: str, by_hand: ByHand = ()) -> Review:
         """Judge a new configuration without trying it. `by_hand`: limits that people have set over the configured."""
         judged: Review = self._aside(self._judged, text, by_hand)

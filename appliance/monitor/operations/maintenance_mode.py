@@ -97,18 +97,18 @@ class MaintenanceMode:
         """Publish the maintenance that began or was planned before this start, so that it is in the snapshot again."""
         if self.plan.next is not None:
             self._publish_change(self.plan.next, now)
-        self._hold_or_release(self.plan, now)
+        self._hold_or_release(now)
 
     def end(self, now: Moment) -> None:
         """Release the files before the service ends: what it has in memory would be lost."""
-        self._hold_or_release(MaintenancePlan(), now)
+        self._hold_or_release(now, is_ending=True)
 
     def step(self, now: Moment) -> None:
         """Begin, announce once more, or end a maintenance when it is due."""
         change = plans.advanced(self.plan, now, self._zone)
         former, self.plan = self.plan, change.plan
         if not self.is_read_only:
-            self._hold_or_release(self.plan, now)
+            self._hold_or_release(now)
         if change.plan.saved != former.saved:
             try:
                 self._store.save_maintenances(change.plan.saved)
@@ -117,7 +117,7 @@ class MaintenanceMode:
         for one in change.news:
             log.info("the maintenance %s is %s", one.id, one.phase)
             self._publish_change(one, now)
-        self._hold_or_release(self.plan, now)
+        self._hold_or_release(now)
 
     def _make(self, change: PlanChange, now: Moment, *, is_certain: bool = False) -> Maintenance:
         """Save and publish a person's change; returns the maintenance that changed.
@@ -128,24 +128,30 @@ class MaintenanceMode:
         if is_certain:
             self.plan = change.plan
             if not self.is_read_only:
-                self._hold_or_release(self.plan, now)
+                self._hold_or_release(now)
+        is_made = is_certain
         try:
             self._store.save_maintenances(change.plan.saved)
-            self.plan = change.plan
+            self.plan, is_made = change.plan, True
             self._store.sync()
         finally:
-            if self.plan == change.plan:
+            if is_made:  # whatever a step has made of the plan meanwhile
                 self._publish_change(one, now)
-                self._hold_or_release(self.plan, now)
+                self._hold_or_release(now)
         return one
 
-    def _hold_or_release(self, plan: MaintenancePlan, now: Moment) -> None:
-        """Hold the files while one runs; it is saved by then, and what follows is saved after the release."""
-        is_held = plans.is_read_only(plan)
-        if self._files is None or is_held is self._is_holding:
+    def _hold_or_release(self, now: Moment, *, is_ending: bool = False) -> None:
+        """Hold the files while one runs; it is saved by then, and what follows is saved after the release.
+
+        Returns when that is done, also where another's turn has begun it: a step, while an order waits for the medium.
+        """
+        if self._files is None:
             return
-        self._is_holding = is_held
-        (self._files.hold if is_held else self._files.release)(now)
+        with self._files.turn:
+            is_held = self.is_read_only and not is_ending
+            if is_held is not self._is_holding:
+                self._is_holding = is_held
+                (self._files.hold if is_held else self._files.release)(now)
 
     def _publish_change(self, change: Maintenance, now: Moment) -> None:
         """Tell everybody; the latest event, which newcomers get, is about the one that runs, if one does."""

@@ -7,6 +7,7 @@ What a power cut meanwhile takes back is what came since `hold`, and nothing els
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from appliance.core.moment import Moment
@@ -26,10 +27,15 @@ class Held(Protocol):
 
 
 class StateHold:
-    """Every file of the state directory. `savers`: save what the monitors have in memory."""
+    """Every file of the state directory. `savers`: save what the monitors have in memory.
 
-    def __init__(self, parts: Sequence[Held]) -> None:
+    `turn`: who holds or releases has it meanwhile, and everybody else waits: nobody is answered before all is settled.
+    """
+
+    def __init__(self, parts: Sequence[Held], turn: AbstractContextManager[object] | None = None) -> None:
+        """`turn`: `None`: of a program in which nobody else has their turn meanwhile."""
         self._parts = parts
+        self.turn = nullcontext() if turn is None else turn
         self.savers: Sequence[Callable[[Moment], object]] = ()
 
     def hold(self, now: Moment) -> None:

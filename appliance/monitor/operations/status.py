@@ -75,13 +75,13 @@ class StatusMonitor:
         self.facts: dict[str, HealthFacts] = {}
         self._published: dict[str, tuple[events.DepartmentCondition, float]] = {}
 
-    def panel_states(self) -> Collection[PanelState]:
-        """What the panel should tell, by the latest judgement."""
+    def panel_states(self, now: Moment) -> Collection[PanelState]:
+        """What the panel should tell, by the latest judgement; of incidents, those that nobody has acknowledged."""
         facts = self.facts.values()
         found = {
             PanelState.DISK: not self._metering.is_filed,
             PanelState.ENFORCEMENT: self._enforcement.fault() is not None,
-            PanelState.INCIDENT: any(one.open_incidents for one in facts),
+            PanelState.INCIDENT: any(one.open_incidents for one in facts) and self._insight.has_unseen(now),
             PanelState.OVER_QUOTA: any(one.quotas_exceeded for one in facts),
             PanelState.NO_UPLINK: not self._setup.has_uplink,
             PanelState.FAULT: self._has_troubles or any(not one.active for one, _ in self._published.values()),

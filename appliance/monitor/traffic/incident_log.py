@@ -86,6 +86,21 @@ class IncidentLog:
         self._records[seen.id] = seen
         return seen
 
+    def unseen(self, now: Moment) -> Sequence[IncidentRecord]:
+        """The incidents that are open, told, and not acknowledged."""
+        waiting = (one for one in self._records.values() if one.ended_at is None and one.acknowledged_by is None)
+        return [one for one in waiting if self.muting(one.department, one, now) is None]
+
+    def acknowledge_by_hand(self, now: Moment) -> bool:
+        """Note that whoever stands before the panel has seen all that is open. False: nothing was unseen."""
+        unseen = self.unseen(now)
+        try:
+            for one in unseen:
+                self.acknowledge(one, "button", now)
+        except Refused as refused:
+            log.error("the button could not acknowledge: %s", refused.message)
+        return bool(unseen)
+
     def mutes(self, departments: Collection[str], now: Moment) -> Sequence[Mute]:
         """The mutes of these departments, the newest first, and then what is usual."""
         self._age(now)

@@ -235,6 +235,10 @@ class Insight:
         """The MAC addresses of devices that were active in the last 5 minutes; behind a router, the router's."""
         return self._activities[department].sites.devices.present(now.monotonic_s)
 
+    def has_unseen(self, now: Moment) -> bool:
+        """Whether an incident is open that nobody has acknowledged."""
+        return bool(self.incidents.log.unseen(now))
+
     def open_incidents(self, department: str, now: Moment) -> int:
         """The number of open incidents that are not muted."""
         return self.incidents.count_open(self._activities[department].watch, now)

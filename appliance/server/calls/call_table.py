@@ -19,6 +19,7 @@ from appliance.server.calls.blocking import blocks, lists
 from appliance.server.calls.context import Context
 from appliance.server.calls.metering import asking, history, quotas, reports
 from appliance.server.calls.operations import (
+    backups,
     configuration,
     facts,
     forgetting,
@@ -129,6 +130,13 @@ CALLS = {
         Nothing, Role.ADMIN, False, configuration.release, configuration.state, everywhere=True, once=True
     ),
     "system:reset": Call(forgetting.ResetArgument, Role.ADMIN, False, forgetting.reset, everywhere=True, once=True),
+    "backup:get": Call(Nothing, Role.ADMIN, False, backups.progress, everywhere=True),
+    "backup:create": Call(backups.NewBackupArgument, Role.ADMIN, True, backups.create, everywhere=True, once=True),
+    "backup:read": Call(backups.OffsetArgument, Role.ADMIN, False, backups.read, everywhere=True),
+    "backup:upload": Call(backups.PieceArgument, Role.ADMIN, True, backups.upload, everywhere=True),
+    "backup:check": Call(backups.CheckBackupArgument, Role.ADMIN, True, backups.check, everywhere=True),
+    "backup:restore": Call(backups.RestoreArgument, Role.ADMIN, True, backups.restore, everywhere=True, once=True),
+    "backup:discard": Call(Nothing, Role.ADMIN, True, backups.discard, everywhere=True),
     "maintenance:start": Call(
         maintenance.StartArgument,
         Role.ADMIN,

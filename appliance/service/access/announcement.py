@@ -5,6 +5,7 @@ from pathlib import Path
 from socket import AF_INET, AF_INET6
 from typing import Any
 
+from appliance.core.qr_code import MOST_BYTES, qr_text
 from appliance.server.http.address import reachable_url
 from appliance.service.composition import Appliance
 from appliance.service.machines import Machine
@@ -55,4 +56,12 @@ def print_announcement(facts: Announcement) -> None:
     way = "with the pairing code below, as the first administrator"
     way = way if facts["pairing"] else "with a name and a password, or with a token"
     told = f"{simulated}{facts['configuration']}\nState: {state}\n{button}{seal}{token}Log in: {way}\n{pages}"
-    print(told, end="", flush=True)
+    print(told + (_code(facts["page"]) if facts["pairing"] else ""), end="", flush=True)
+
+
+def _code(page: str) -> str:
+    """The address at which the first administrator pairs, for a telephone; nothing where it cannot be written."""
+    address = f"{page}first"
+    if not sys.stdout.encoding.lower().startswith("utf") or len(address.encode()) > MOST_BYTES:
+        return ""
+    return f"\n{qr_text(address)}\n"

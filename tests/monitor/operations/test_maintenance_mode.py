@@ -6,13 +6,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import eventlet
 import pytest
+from eventlet.event import Event as GreenEvent
+from eventlet.semaphore import Semaphore
 
 from appliance.core.moment import Moment
 from appliance.core.operations.maintenance_window import Repeat
 from appliance.core.refusal import Refused
 from appliance.events import Event, SystemMaintenance
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
+from appliance.monitor.operations.state_hold import StateHold
 from appliance.system.storage.store import SqliteStore
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -88,3 +92,47 @@ def test_it_ends_on_a_medium_that_takes_nothing_and_none_begins(store: SqliteSto
         mode.stop("me", at(0.5))
     assert not mode.is_read_only
     assert told(published) == [("completed", True, 0)]
+
+
+class WaitingStore:
+    """A store that gives others their turn while it waits for the medium, until `synced`."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.maintenances, self.save_maintenances = store.maintenances, store.save_maintenances
+        self.synced = GreenEvent()
+
+    def sync(self) -> None:
+        self.synced.wait()
+
+
+class WaitingFile:
+    """A file that takes until `settled` to be on the medium."""
+
+    def __init__(self) -> None:
+        self.settled = GreenEvent()
+
+    def hold(self) -> None:
+        pass
+
+    release = hold
+
+    def settle(self) -> None:
+        self.settled.wait()
+
+
+def test_an_order_is_answered_when_the_files_are_held_also_where_a_step_has_begun_to(store: SqliteStore) -> None:
+    slow, file = WaitingStore(store), WaitingFile()
+    mode = MaintenanceMode(slow, lambda _: None, UTC_ZONE, StateHold([file], Semaphore()))  # type: ignore[arg-type]
+    answered: list[str] = []
+    order = eventlet.spawn(lambda: answered.append(mode.start(None, 3600, "now", "me", at(0)).impact))
+    eventlet.sleep(0)  # the order is saved, and waits for the medium
+    step = eventlet.spawn(mode.step, at(0))
+    eventlet.sleep(0)  # the step holds the files
+    slow.synced.send()
+    eventlet.sleep(0)
+    eventlet.sleep(0)
+    assert answered == []
+    file.settled.send()
+    order.wait()
+    step.wait()
+    assert answered == ["now"]

@@ -105,3 +105,18 @@ def test_records_and_mutes_are_bounded(store: SqliteStore) -> None:
         log.mute(Mute(id=str(number), department="sales", by="eva", at=NOON, port="22"), at(0))
     with pytest.raises(Refused, match="mutes are kept"):
         log.mute(Mute(id="one more", department="sales", by="eva", at=NOON, port="22"), at(0))
+
+
+def test_whoever_presses_the_button_has_seen_what_is_open_until_it_comes_back(store: SqliteStore) -> None:
+    log = IncidentLog(store)
+    muted = Mute(id="m", department="sales", by="eva", at=NOON, source="192.168.1.67")
+    log.mute(muted, at(0))
+    record(log, update())
+    record(log, update("192.168.1.67"))
+    record(log, update("192.168.1.68", IncidentChange.CLOSED))
+    assert [one.source for one in log.unseen(at(1))] == ["192.168.1.66"]
+    assert log.acknowledge_by_hand(at(2))
+    assert not log.acknowledge_by_hand(at(3))
+    assert [one.acknowledged_by for one in log.records({"sales"})] == [None, None, "button"]
+    record(log, update(change=IncidentChange.ESCALATED), 4)
+    assert len(log.unseen(at(5))) == 1

@@ -42,6 +42,7 @@ def test_the_appliance_says_what_it_is_and_how_it_is_configured(server: Running,
         "isClockTrusted": True,
         "contact": None,
         "periods": {"metering": 1.0, "analytics": 5.0, "health": 5.0},
+        "buttonHold": 3.0,
         "departments": [FIRST, SECOND],
     }
 

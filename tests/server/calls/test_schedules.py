@@ -89,3 +89,12 @@ def test_a_department_is_not_scheduled_for_by_others(connect: Connect) -> None:
     assert operator.call("schedule:list")["schedules"] == []
     assert connect(role=Role.VIEWER).call("schedule:add", NIGHTS)["code"] == "E_FORBIDDEN"
     assert "schedule:list shows" in admin.call("schedule:remove", {"id": "block-1"})["error"]
+
+
+def test_a_preview_says_what_a_schedule_would_be_and_keeps_nothing(connect: Connect) -> None:
+    client = connect(role=Role.OPERATOR)
+    found = client.call("schedule:add", {**NIGHTS, "days": ["wed"], "preview": True})["schedule"]
+    assert (found["window"], found["days"], found["beginsAt"]) == ("22:00-06:00", ["wed"], "2026-12-16T22:00:00.000Z")
+    assert client.call("schedule:list")["schedules"] == []
+    assert client.call("schedule:add", {**NIGHTS, "window": "late", "preview": True})["error"].startswith("window: ")
+    assert connect().call("audit:get", {"action": "schedule:add"})["entries"] == []

@@ -89,6 +89,10 @@ export type IncidentKind =
  */
 export type IncidentChange = 'closed' | 'escalated' | 'opened' | 'spread';
 /**
+ * How far the backup is that the page makes or restores.
+ */
+export type BackupStage = 'failed' | 'given' | 'judged' | 'judging' | 'made' | 'making' | 'none';
+/**
  * How the button was pressed.
  */
 export type Press = 'held' | 'long' | 'short';
@@ -749,6 +753,34 @@ export interface Calls {
     argument: ResetArgument;
     reply: Done;
   };
+  'backup:get': {
+    argument?: Nothing;
+    reply: BackupReply;
+  };
+  'backup:create': {
+    argument: NewBackupArgument;
+    reply: Done;
+  };
+  'backup:read': {
+    argument: OffsetArgument;
+    reply: PieceReply;
+  };
+  'backup:upload': {
+    argument: PieceArgument;
+    reply: GivenReply;
+  };
+  'backup:check': {
+    argument: CheckBackupArgument;
+    reply: Done;
+  };
+  'backup:restore': {
+    argument: RestoreArgument;
+    reply: Done;
+  };
+  'backup:discard': {
+    argument?: Nothing;
+    reply: Done;
+  };
   'maintenance:start': {
     argument?: StartArgument;
     reply: MaintenanceReply;
@@ -834,7 +866,8 @@ export interface Nothing {
 /**
  * The appliance. `name`: its computer's; `timezone`: an IANA name; `contact`: null where none is configured.
  *
- * `startedAt` and `now` are times by the appliance's clock, which `isClockTrusted` or not.
+ * `startedAt` and `now` are times by the appliance's clock, which `isClockTrusted` or not. `buttonHold`: seconds
+ * for which the panel's button is held for maintenance.
  */
 export interface ApplianceReply {
   success: true;
@@ -848,6 +881,7 @@ export interface ApplianceReply {
   isClockTrusted: boolean;
   contact: string | null;
   periods: EventPeriods;
+  buttonHold: number;
   departments: DepartmentFacts[];
 }
 /**
@@ -1276,6 +1310,7 @@ export interface ScheduleFacts {
  * The argument of `schedule:add`: `window`, on `days` or on each, or once for `duration` seconds from now on.
  *
  * `address`: as for `ip:block`; of `unlimited` a host's, and without it the whole department with each of its hosts.
+ * `preview`: only say what the schedule would be, and when it would begin or end.
  */
 export interface ScheduleArgument {
   effect: ScheduleEffect;
@@ -1302,12 +1337,16 @@ export interface ScheduleArgument {
    */
   reason?: string;
   /**
+   * true or false
+   */
+  preview?: boolean;
+  /**
    * names this call: one that is sent again with the same key is carried out once
    */
   idempotencyKey?: string;
 }
 /**
- * The schedule as it is kept.
+ * The schedule as it is kept, or would be.
  */
 export interface ScheduleReply {
   success: true;
@@ -1904,6 +1943,108 @@ export interface ReloadReply {
  * The argument of `system:reset`. `name`: the appliance's, typed by the person as a confirmation.
  */
 export interface ResetArgument {
+  /**
+   * the appliance's name, as in appliance:get
+   */
+  name: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * How far the backup is. `bytes`: that can be read, or were given. `backup`: null before it was checked.
+ */
+export interface BackupReply {
+  success: true;
+  stage: BackupStage;
+  bytes: number;
+  fault: string | null;
+  backup: CheckedBackup | null;
+}
+/**
+ * What a backup says of itself, and a sentence for each change of the configuration that it would bring.
+ */
+export interface CheckedBackup {
+  host: string;
+  madeAt: string;
+  version: string;
+  changes: string[];
+}
+/**
+ * The argument of `backup:create`.
+ */
+export interface NewBackupArgument {
+  /**
+   * a text of 12 to 256 characters
+   */
+  passphrase: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The argument of `backup:read`: from where on.
+ */
+export interface OffsetArgument {
+  /**
+   * a whole number of bytes, from 0
+   */
+  offset: number;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * A piece of the file in Base64, empty at its end.
+ */
+export interface PieceReply {
+  success: true;
+  data: string;
+}
+/**
+ * The argument of `backup:upload`: a piece of the file, and where it begins; 0 begins another file.
+ */
+export interface PieceArgument {
+  /**
+   * a whole number of bytes, from 0
+   */
+  offset: number;
+  /**
+   * up to 64 KiB in Base64
+   */
+  data: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * How many bytes there are.
+ */
+export interface GivenReply {
+  success: true;
+  bytes: number;
+}
+/**
+ * The argument of `backup:check`.
+ */
+export interface CheckBackupArgument {
+  /**
+   * the backup's passphrase
+   */
+  passphrase: string;
+  /**
+   * names this call: one that is sent again with the same key is carried out once
+   */
+  idempotencyKey?: string;
+}
+/**
+ * The argument of `backup:restore`. `name`: the appliance's, typed by the person as a confirmation.
+ */
+export interface RestoreArgument {
   /**
    * the appliance's name, as in appliance:get
    */

@@ -13,9 +13,14 @@ export function csv(head: readonly string[], rows: readonly (readonly (string | 
 
 const KEPT_MS = 60_000;
 
-/** Give the person a file. */
+/** Give the person a table as a file. */
 export function download(name: string, text: string): void {
-  const address = URL.createObjectURL(new Blob(['\ufeff', text], { type: 'text/csv;charset=utf-8' })); // the mark is for spreadsheets
+  saveAs(name, new Blob(['\ufeff', text], { type: 'text/csv;charset=utf-8' })); // the mark is for spreadsheets
+}
+
+/** Give the person a file. */
+export function saveAs(name: string, content: Blob): void {
+  const address = URL.createObjectURL(content);
   const link = document.createElement('a');
   link.href = address;
   link.download = name;

@@ -41,7 +41,8 @@ class DepartmentFacts(Part, frozen=True, kw_only=True, rename="camel"):
 class ApplianceReply(Reply, frozen=True, kw_only=True, rename="camel"):
     """The appliance. `name`: its computer's; `timezone`: an IANA name; `contact`: null where none is configured.
 
-    `started_at` and `now` are times by the appliance's clock, which `is_clock_trusted` or not.
+    `started_at` and `now` are times by the appliance's clock, which `is_clock_trusted` or not. `button_hold`: seconds
+    for which the panel's button is held for maintenance.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ApplianceReply(Reply, frozen=True, kw_only=True, rename="camel"):
     is_clock_trusted: bool
     contact: str | None
     periods: EventPeriods
+    button_hold: float
     departments: list[DepartmentFacts]
 
 
@@ -88,6 +90,7 @@ def appliance(context: Context, _: Nothing) -> ApplianceReply:
         is_clock_trusted=now.is_trusted,
         contact=None if contact == NoticeSection().contact else contact,
         periods=EventPeriods(metering=periods.metering, analytics=periods.analytics, health=periods.health),
+        button_hold=config.panel.hold,
         departments=[_shown(one, metering.links) for one in profile.departments if may_see(one.id)],
     )
 

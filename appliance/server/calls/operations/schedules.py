@@ -17,7 +17,7 @@ from appliance.core.operations.schedule import (
 )
 from appliance.core.refusal import Code, Refused
 from appliance.events import Part
-from appliance.server.calls.arguments import Argument, DepartmentId, Sentence, host_of
+from appliance.server.calls.arguments import Argument, DepartmentId, Sentence, YesOrNo, host_of
 from appliance.server.calls.blocking.blocks import Address, require_scope
 from appliance.server.calls.context import Context
 from appliance.server.calls.reply import Done, Reply
@@ -37,6 +37,7 @@ class ScheduleArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     """The argument of `schedule:add`: `window`, on `days` or on each, or once for `duration` seconds from now on.
 
     `address`: as for `ip:block`; of `unlimited` a host's, and without it the whole department with each of its hosts.
+    `preview`: only say what the schedule would be, and when it would begin or end.
     """
 
     effect: EffectWord
@@ -46,6 +47,7 @@ class ScheduleArgument(Argument, frozen=True, kw_only=True, rename="camel"):
     days: Days = []
     duration: OnceSeconds | None = None
     reason: Sentence = "by schedule"
+    preview: YesOrNo = False
 
 
 class RemoveScheduleArgument(Argument, frozen=True, kw_only=True, rename="camel"):
@@ -76,7 +78,7 @@ class ScheduleFacts(Part, frozen=True, kw_only=True, rename="camel"):
 
 
 class ScheduleReply(Reply, frozen=True, kw_only=True, rename="camel"):
-    """The schedule as it is kept."""
+    """The schedule as it is kept, or would be."""
 
     schedule: ScheduleFacts
 
@@ -97,10 +99,11 @@ def list_schedules(context: Context, asked: object) -> SchedulesReply:
 
 
 def add_schedule(context: Context, asked: ScheduleArgument) -> ScheduleReply:
-    """Keep a schedule, and put it in force."""
+    """Keep a schedule, and put it in force; or say what it would be."""
     require_scope(context, asked.department_id)
     schedule = _judged(context, asked)
-    return ScheduleReply(schedule=_shown(context.services.schedules.add(schedule, context.now), context))
+    kept = schedule if asked.preview else context.services.schedules.add(schedule, context.now)
+    return ScheduleReply(schedule=_shown(kept, context))
 
 
 def remove_schedule(context: Context, asked: RemoveScheduleArgument) -> Done:

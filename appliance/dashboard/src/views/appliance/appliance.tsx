@@ -6,6 +6,7 @@ import { minute, nowMs } from '../../live/clock';
 import { UNACCOUNTED_PERCENT } from '../../live/condition';
 import { call } from '../../live/connection';
 import { fixed, full, MBIT, moment, percent, setRate, span, text, three, usedOf, visible, volume, whole, day, clockSeconds } from '../../live/formats';
+import { isAdministrator } from '../../live/session';
 import { appliance, dataFrom, departments, health, type Department } from '../../live/state';
 import { StateMark, Icon, type State } from '../../parts/icons';
 import { Skeleton, useAsked } from '../../parts/notices';
@@ -15,6 +16,7 @@ import { type Column, CsvButton, Table } from '../../parts/table';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { parts, say, words } from '../../words/words';
+import { Backup } from './backup';
 import { Update } from './update';
 
 const w = words({
@@ -23,7 +25,7 @@ const w = words({
     processor: 'Processor', temperature: 'Temperature', noSensor: 'no sensor', memory: 'Memory', card: 'Card', clients: 'Clients', connected: 'connected', of: 'of {total}', slows: 'a Pi slows down at 80', free: '{free} free',
     work: 'Does it do its work?', checked: 'checked {time}', meters: 'Meters', metersOk: 'each {n} s', blocks: 'Blocks in force', ofBlocks: '{enforced} of {wanted}', accounted: 'Everything accounted', nobody: '{n} % is nobody’s', clockRight: 'Clock', trusted: 'right', untrusted: 'not set by a time server yet',
     interfaces: 'Interfaces', port: 'Port', link: 'Link', isDown: 'down', down: 'Down, Mbit/s', up: 'Up, Mbit/s', errors: 'Errors', drops: 'Drops', noSpeed: 'up',
-    panel: 'Lights and button', statusLight: 'Status', alertLight: 'Alert', activityLight: 'Activity', button: 'Button', held: 'held for 3 s it begins or ends maintenance', brightness: '{percent} bright',
+    panel: 'Lights and button', statusLight: 'Status', alertLight: 'Alert', activityLight: 'Activity', button: 'Button', held: 'pressed shortly it acknowledges incidents and lets the first administrator pair; held for {seconds} s it begins or ends maintenance', brightness: '{percent} bright',
     trust: 'Trust', certificate: 'Certificate', plain: 'none: this page came over plain HTTP', own: 'its own, until {date}', signed: 'for {names}, until {date}', fingerprint: 'SHA-256', zone: 'Zone', contact: 'Contact',
   },
   de: {
@@ -31,7 +33,7 @@ const w = words({
     processor: 'Prozessor', temperature: 'Temperatur', noSensor: 'kein Sensor', memory: 'Speicher', card: 'Karte', clients: 'Verbindungen', connected: 'verbunden', of: 'von {total}', slows: 'ein Pi drosselt bei 80', free: '{free} frei',
     work: 'Tut es seine Arbeit?', checked: 'geprüft {time}', meters: 'Misst', metersOk: 'alle {n} s', blocks: 'Wirksame Sperren', ofBlocks: '{enforced} von {wanted}', accounted: 'Alles zugeordnet', nobody: '{n} % gehört niemandem', clockRight: 'Uhr', trusted: 'richtig', untrusted: 'noch von keinem Zeitserver gestellt',
     interfaces: 'Anschlüsse', port: 'Anschluss', link: 'Verbindung', isDown: 'getrennt', down: 'Ab, Mbit/s', up: 'Auf, Mbit/s', errors: 'Fehler', drops: 'Verworfen', noSpeed: 'verbunden',
-    panel: 'Leuchten und Knopf', statusLight: 'Zustand', alertLight: 'Alarm', activityLight: 'Verkehr', button: 'Knopf', held: '3 s gehalten beginnt oder beendet er eine Wartung', brightness: '{percent} hell',
+    panel: 'Leuchten und Knopf', statusLight: 'Zustand', alertLight: 'Alarm', activityLight: 'Verkehr', button: 'Knopf', held: 'kurz gedrückt bestätigt er Vorfälle und lässt den ersten Verwalter koppeln; {seconds} s gehalten beginnt oder beendet er eine Wartung', brightness: '{percent} hell',
     trust: 'Vertrauen', certificate: 'Zertifikat', plain: 'keines: Diese Seite kam über einfaches HTTP', own: 'sein eigenes, bis {date}', signed: 'für {names}, bis {date}', fingerprint: 'SHA-256', zone: 'Zeitzone', contact: 'Ansprechpartner',
   },
 });
@@ -98,6 +100,7 @@ export default function Appliance() {
         <Interfaces />
       </div>
       <Update />
+      {isAdministrator.value && !box.simulated && <Backup />}
       <Panel />
       <Trust />
     </>
@@ -240,6 +243,7 @@ function Interfaces() {
 function Panel() {
   const panel = health.value?.panel;
   if (!panel) return null;
+  const hold = appliance.value!.buttonHold;
   return (
     <section class="sheet" aria-labelledby="panel">
       <header>
@@ -254,7 +258,7 @@ function Panel() {
           <dt>{w.activityLight}</dt>
           <dd>{panel.activity > 0 ? say(w.brightness, { percent: percent(panel.activity) }) : rhythms.off}</dd>
           <dt>{w.button}</dt>
-          <dd>{w.held}</dd>
+          <dd>{say(w.held, { seconds: fixed(hold, Number.isInteger(hold) ? 0 : 1) })}</dd>
         </dl>
       </div>
     </section>

@@ -18,6 +18,7 @@ import { useTitle } from '../../shell/shell';
 import { common } from '../../words/common';
 import { parts, say } from '../../words/words';
 import { BlockDialog } from './block_dialog';
+import { ScheduleDialog } from './schedule_dialog';
 import { allow, Schedules } from './schedules';
 import { SearchField } from '../../parts/search_field';
 import { w } from './words';
@@ -183,6 +184,8 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
   const turn = (by: number) => go({ page: String(page + by) });
   const hasNext = found.reply?.next != null;
   useKeys({ n: open, b: open, '[': () => page > 1 && turn(-1), ']': () => hasNext && turn(1) });
+  const [isScheduling, setScheduling] = useState(false);
+  const [added, countAdded] = useState(0);
   const [chosen, choose] = useState<ReadonlySet<string>>(new Set());
   const picked = blocks.filter((one) => chosen.has(keyOf(one)));
   const liftPicked = () => {
@@ -215,10 +218,16 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
           <InForce blocks={blocks} />
         </div>
         {canBlock && (
-          <ActionButton class="main push" onClick={open}>
-            <Icon name="plus" />
-            {w.block}
-          </ActionButton>
+          <div class="row push">
+            <ActionButton onClick={() => setScheduling(true)}>
+              <Icon name="clock" />
+              {w.addSchedule}
+            </ActionButton>
+            <ActionButton class="main" onClick={open}>
+              <Icon name="plus" />
+              {w.block}
+            </ActionButton>
+          </div>
         )}
       </header>
       <div class="filters">
@@ -266,7 +275,8 @@ export default function Blocks({ dialog = '' }: { dialog?: string }) {
           </footer>
         )}
       </section>
-      <Schedules settled={settled} again={found.again} />
+      <Schedules settled={settled + added} again={found.again} />
+      {isScheduling && <ScheduleDialog onClose={() => setScheduling(false)} onDone={() => (countAdded((before) => before + 1), found.again())} />}
       {dialog === 'new' && canBlock && <BlockDialog wanted={query} onClose={() => go({ page: page > 1 ? String(page) : '', department: query.address ? '' : department })} onDone={found.again} />}
     </>
   );

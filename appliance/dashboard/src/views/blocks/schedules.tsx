@@ -29,14 +29,15 @@ export async function allow(address: string, departmentId: string | null, done: 
   done();
 }
 
-function textOf(one: ScheduleFacts): string {
+export function textOf(one: ScheduleFacts): string {
   const department = whose(one.departmentId);
   if (one.effect === 'unlimited') return say(w.effectUnlimited, { what: one.address === null ? say(w.devices, { department }) : visible(one.address) });
   return say(one.effect === 'block' ? w.effectBlock : w.effectAllow, { what: visible(one.address ?? ''), department });
 }
 
-function whenOf(one: ScheduleFacts): string {
-  const part = one.window === undefined ? w.once : `${one.window}${one.days?.length === 7 ? '' : ` ${one.days?.join(', ')}`}`;
+export function whenOf(one: ScheduleFacts): string {
+  const days = one.days?.length === 7 ? '' : ` ${one.days?.map((day) => w[day]).join(', ')}`;
+  const part = one.window === undefined ? w.once : `${one.window}${days}`;
   const now = one.endsAt ? say(w.openUntil, { time: soonOr(one.endsAt) }) : one.beginsAt ? say(w.opensAt, { time: soonOr(one.beginsAt) }) : w.timeUnknown;
   return `${part}; ${now}`;
 }

@@ -1,9 +1,10 @@
-"""Defers modules of libraries until something of theirs is asked for; most of them never run.
+"""Defers modules until something of theirs is asked for; most of them never run.
 
 A library imports more than the appliance uses of it: a package all its parts, a module what one rare function needs.
 `import socketio` alone runs 28 modules of clients and brokers, and each keeps its memory for as long as the service
-runs. A module of `DEFERRED` is there at once, and runs at the first question for a name that it does not know: nothing
-is lost, and it may take its time then. The parts of a package are imported one by one beside it.
+runs. So do modules of ours that few appliances need. A module of `DEFERRED` is there at once, and runs at the first
+question for a name that it does not know: nothing is lost, and it may take its time then. The parts of a package are
+imported one by one beside it.
 """
 
 import sys
@@ -12,11 +13,26 @@ from functools import partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import RLock
-from types import ModuleType, SimpleNamespace
+from types import BuiltinFunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 LACKING = object()  # a name that the module is to lack: who asks for it has another way
 CALLED = object()  # a function, which runs the module when it is called
+
+
+def _asker() -> str:
+    return str(sys._getframe(2).f_globals["__name__"])
+
+
+def _signature(of: Any, **options: Any) -> Any:
+    """The signature that was asked for, but none to `dataclasses`, which makes it a docstring that nobody reads."""
+    return "" if _asker() == "dataclasses" else import_module("inspect").Signature.from_callable(of, **options)
+
+
+def _isbuiltin(found: object) -> bool:
+    """Whether it is a function in C; gpiozero gets yes of all, and so does not look which arguments ours take: none."""
+    return isinstance(found, BuiltinFunctionType) or _asker() == "gpiozero.mixins"
+
 
 # Module -> names that others ask of it at once: their values here, or the part of the package that has them (a text).
 DEFERRED: dict[str, dict[str, object]] = {
@@ -35,6 +51,7 @@ DEFERRED: dict[str, dict[str, object]] = {
         "pm": SimpleNamespace(hook=SimpleNamespace(prepare_connection=lambda conn: None)),  # noqa: ARG005  its name
     },
     "sqlite_utils.recipes": {},
+    "sqlite_fts4": {"rank_bm25": CALLED},
     # python-engineio: a WebSocket in a greenlet, and compressed answers. `server/delivery` has its own.
     "eventlet.websocket": {"WebSocketWSGI": object},
     "gzip": {},
@@ -46,8 +63,10 @@ DEFERRED: dict[str, dict[str, object]] = {
         "override": lambda method: method,  # Python 3.12 has it
     },
     "msgspec.inspect": {},
-    # eventlet's patching: loops and packages. pyroute2 runs on a loop of asyncio, which a simulation does without.
+    "msgspec._json_schema": {"schema": CALLED, "schema_components": CALLED},
+    # eventlet's patching: loops and packages. pyroute2 runs on a loop of asyncio, without TLS; a simulation on none.
     "asyncio": {},
+    "asyncio.sslproto": {},
     "pkgutil": {},
     # pyroute2: a pretended kernel, traffic control, and processes in other namespaces.
     "multiprocessing": {"Pipe": CALLED, "Process": CALLED, "Queue": CALLED},
@@ -61,14 +80,33 @@ DEFERRED: dict[str, dict[str, object]] = {
     "statistics": {"mean": CALLED, "median": CALLED},
     # http.server, which eventlet's server builds on: error pages, files, defects of mail.
     "html": {},
+    "http.client": {"HTTPMessage": CALLED},
     "mimetypes": {},
+    "shutil": {},
+    "email.encoders": {"encode_7or8bit": CALLED},
     "email.errors": {},
     "email.header": {},
-    # The standard library: the command line's calendar, archives in `shutil`, a compiler's search for libraries.
+    "email.quoprimime": {},
+    # The standard library: functions' signatures for docstrings, and a parser for these; the command line's calendar;
+    # archives in `shutil`; a compiler's search for libraries.
+    "ast": {},
+    "inspect": {
+        "isbuiltin": _isbuiltin,
+        "isclass": lambda found: isinstance(found, type),
+        "signature": _signature,
+    },
     "bz2": {},
+    "calendar": {},
     "locale": {},
     "lzma": {},
     "tempfile": {},
+    # Ours: what few appliances have configured, and what is seldom asked for.
+    "appliance.config.differences": {"ByHand": object, "changes": CALLED},
+    "appliance.config.line_numbers": dict.fromkeys(("line_of", "line_of_syntax_error", "lines_of_keys"), CALLED),
+    "appliance.config.proposal": {},
+    "appliance.core.blocking.lists.parser": {"parse_list": CALLED},
+    "appliance.server.pages.contract": {},
+    "appliance.server.pages.metrics": {},
 }
 _OF_IMPORT = {"__path__", "__file__", "__cached__", "__loader__", "__spec__"}  # which the import system asks for
 

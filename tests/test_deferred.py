@@ -50,7 +50,12 @@ def in_a_process(program: str) -> str:
     return done.stdout.strip()
 
 
-REAL = "import appliance.service.real_machine, appliance.system.device.panel, appliance.system.device.sensors"
+# What it loads on a real machine, where it watches a button.
+REAL = """
+import appliance.service.real_machine, appliance.system.device.sensors
+from appliance.system.device.panel import GpioPanel
+GpioPanel(17, 22, 23, 24, 1.0, Path("."))
+"""
 
 
 @pytest.mark.parametrize(("machine", "ran"), [("", ""), (REAL, "asyncio")])
@@ -77,6 +82,30 @@ from importlib.metadata import entry_points, version
 assert version("msgspec") and not entry_points(group="none of these")
 """
     assert in_a_process(program + RAN) == "importlib.metadata"
+
+
+def test_a_class_that_is_made_is_the_real_one():
+    program = """
+import appliance
+from http.server import BaseHTTPRequestHandler
+from http.client import parse_headers
+from io import BytesIO
+print(parse_headers(BytesIO(b"Host: a"), BaseHTTPRequestHandler.MessageClass)["host"])
+"""
+    assert in_a_process(program) == "a"
+
+
+def test_a_signature_is_made_for_all_but_the_docstring_of_a_dataclass():
+    program = """
+import appliance
+from dataclasses import dataclass
+from inspect import signature
+@dataclass
+class Point:
+    x: int
+"""
+    assert in_a_process(program + RAN) == ""
+    assert in_a_process(f"{program}print(signature(Point))" + RAN).splitlines() == ["(x: int) -> None", "ast inspect"]
 
 
 def test_a_name_that_is_lacking_can_be_imported_from_nowhere():

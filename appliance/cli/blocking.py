@@ -134,7 +134,8 @@ def _calls(address: str | None, file: Path | None) -> list[dict[str, Any]]:
         raise click.UsageError("give either ADDRESS or --file LIST")
     if file is None:
         return [{"address": address}]
-    from appliance.core.blocking.lists.parser import LARGEST_BYTES, parse_list
+    from appliance.core.blocking.lists.list_contents import LARGEST_BYTES
+    from appliance.core.blocking.lists.parser import parse_list
 
     with file.open("rb") as opened:
         content = opened.read(LARGEST_BYTES + 1)

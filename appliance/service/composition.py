@@ -15,6 +15,7 @@ from typing import Protocol
 from eventlet import tpool
 
 from appliance.config import Config
+from appliance.core.blocking.lists.list_contents import Fetched
 from appliance.core.moment import Moment
 from appliance.core.operations.issues.issue import IssueSource
 from appliance.core.traffic.devices.device_register import LEARNING_S
@@ -68,7 +69,6 @@ from appliance.service.supervision.crash_reports import CrashFolder
 from appliance.system.storage.alert_file import AlertFile
 from appliance.system.storage.files import UnsyncedFiles
 from appliance.system.storage.history_store import SqliteHistoryStore
-from appliance.system.web.list_source import ListSource
 
 SIMULATED_LEARNING_S = 15.0  # a simulation shows each event within its first minute
 # The monitors that tell what they do not do, in the order of `build_monitors`.
@@ -309,7 +309,12 @@ def _history_over(base: Foundation, disk: Disk) -> HistoryRecorder:
 
 
 def _lists_over(base: Foundation, disk: Disk, enforcement: Enforcement) -> ListImports:
-    return ListImports(base.config.as_block_lists(), enforcement, ListSource(disk.lists).fetch, tpool.execute)
+    def fetch(source: str, version: str) -> Fetched:
+        from appliance.system.web.list_source import ListSource  # what speaks HTTP is loaded only where there is a list
+
+        return ListSource(disk.lists).fetch(source, version)
+
+    return ListImports(base.config.as_block_lists(), enforcement, fetch, tpool.execute)
 
 
 def _status_over(

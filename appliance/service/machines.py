@@ -12,8 +12,7 @@ from typing import Protocol
 from zoneinfo import available_timezones
 
 from appliance import config as configuration
-from appliance.config import Config
-from appliance.config.proposal import NothingToWatch, Proposal, Surroundings, proposal_text, propose
+from appliance.config import Config, proposal
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.machine import Link, Press
 from appliance.core.moment import Moment
@@ -149,7 +148,7 @@ def choose_config() -> tuple[Config, str]:
     return configuration.parse(text.encode(), "the chosen configuration"), text
 
 
-def write_first_config(path: Path, *, replace: bool) -> Proposal:
+def write_first_config(path: Path, *, replace: bool) -> "proposal.Proposal":
     """Write a commented configuration for this computer. Raises `CannotStart` where there is one, or none can be made.
 
     `replace`: an existing file too.
@@ -162,17 +161,17 @@ def write_first_config(path: Path, *, replace: bool) -> Proposal:
 
     around = _surroundings()
     try:
-        proposal = propose(around)
-        text = proposal_text(proposal, around).encode()
+        proposed = proposal.propose(around)
+        text = proposal.proposal_text(proposed, around).encode()
         configuration.parse(text, "the proposed configuration")  # what cannot be started must not be written
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path.resolve(), text)  # a link stays one
-    except NothingToWatch as reason:
+    except proposal.NothingToWatch as reason:
         raise CannotStart(str(reason)) from None
-    return proposal
+    return proposed
 
 
-def _surroundings() -> Surroundings:
+def _surroundings() -> "proposal.Surroundings":
     from appliance.system.device.clock import boot_id
     from appliance.system.network.interfaces import RtnetlinkInterfaces
     from appliance.system.network.neighbours import RtnetlinkNeighbours
@@ -188,7 +187,7 @@ def _surroundings() -> Surroundings:
     ports = [
         one.interface for one in sightings if one.mac in macs and (link := links.get(one.interface)) and link.master
     ]
-    return Surroundings(
+    return proposal.Surroundings(
         links=links,
         uplink=next(iter(uplinks), None),
         uplink_port=next(iter(ports), None),

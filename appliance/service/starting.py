@@ -48,6 +48,7 @@ def run(config_file: Path | None, state_dir: Path, *, simulate: bool, show: Call
     To try another configuration, or to leave the one on trial, the process replaces itself.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    logging.logMultiprocessing = False  # else the first line loads `multiprocessing`, for the name of this process
     runtime = os.environ.get(VARIABLE, "")
     pace = RestartPace(runtime)
     pace.wait(monotonic, sleep)

@@ -57,3 +57,12 @@ def test_a_viewer_reads_the_evidence_and_is_offered_nothing(desk: Desk) -> None:
         if known["name"]:  # it has told its name by then, unless the machine is slow
             expect(source).to_contain_text(known["name"])
         expect(page.locator("main header button")).to_have_count(0)
+
+
+def test_the_course_of_an_incident_has_its_severity_in_the_persons_language(desk: Desk) -> None:
+    with NodeClient(desk.url, desk.token(), since=0) as client:
+        told = client.wait_for("security:incident", within_s=PATIENCE_S)["incident"]
+    with desk.open(f"/incidents/{told['incidentId']}", role="viewer", language="de-DE") as page:
+        live(page)
+        course = page.get_by_role("region", name="Verlauf", exact=True)
+        expect(course).to_contain_text(re.compile("Begann als (gering|mittel|hoch|kritisch)"))

@@ -1,17 +1,27 @@
-"""The real nmap, against a server behind the appliance and against the department's own network."""
+"""The real nmap and arpspoof against a department and a server behind the appliance, and an hour without either."""
 
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from operator import itemgetter
+from random import Random
 
 import pytest
 
 from appliance.core.detection.arp import claim_in, question_in
-from appliance.core.detection.incident import IncidentChange, Incidents, IncidentUpdate
+from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
 from appliance.core.traffic.packet import decode
 from appliance.system.network.capture import PacketCapture
+from tests.bench.hostile import Timed
+from tests.bench.ordinary import ORDINARY
+from tests.lab.host import Program
 from tests.lab.network import DEPARTMENT_V4, WEB_V4, WEB_V6, Network, network
 
+HOUR_S, SPEED = 3600.0, 50
 JUDGED_S = 1.0  # as often as the service does
+ASKED_AGAIN_S = 5.0  # devices for their neighbours, as those do that have been away
+TOLD_S = 120.0  # far beyond what is waited for
 ENDED_S = 6.0  # after the scan: what is not answered by then has failed, and is told
 QUICK = ("-n", "-Pn", "--max-retries", "1", "--host-timeout", "60s")
 PORTS = ("-p", "1-120")
@@ -34,46 +44,122 @@ WAYS = {
 }
 
 
-@pytest.fixture
-def lab() -> Iterator[Network]:
-    with network("gateway") as made:
-        made.start_web()
-        yield made
+class Watch:
+    """The incidents at the department's interface, judged as often as the service does. `read`: frames until now."""
 
+    def __init__(self, lab: Network) -> None:
+        self.news: list[IncidentUpdate] = []
+        self.read = 0
+        self._lab, self._incidents, self._judged_s = lab, Incidents(), 0.0
+        self._own = {lab.appliance.ipv4: {lab.appliance.mac("eth1")}} if lab.position == "gateway" else {}
+        with lab.appliance.entered():
+            self._capture = PacketCapture(promiscuous=lab.position != "gateway")
+            self._capture.attach({"eth1"})
 
-def told_while(lab: Network, command: list[str]) -> list[IncidentUpdate]:
-    """What is told while the first host runs this, and until all its attempts have failed."""
-    incidents, news, judged_s = Incidents(), list[IncidentUpdate](), 0.0
-    with lab.appliance.entered():
-        capture = PacketCapture(promiscuous=False)
-        capture.attach({"eth1"})
-    running = lab.hosts[0].spawn(command)
-    ended_s: float | None = None
-    while ended_s is None or time.monotonic() < ended_s + ENDED_S:
+    def look(self) -> None:
+        """Read what has come, and judge it if it is time."""
         now_s = time.monotonic()
-        for frame in capture.frames():
+        for frame in self._capture.frames():
+            self.read += 1
             packet = decode(frame.data)
             if packet is not None:
-                incidents.follow(packet, now_s)
+                self._incidents.follow(packet, now_s)
             elif (claim := claim_in(frame.data)) is not None:
-                incidents.follow_claim(claim, (), now_s)
+                self._incidents.follow_claim(claim, self._own.get(claim.address, ()), now_s)
                 if (question := question_in(frame.data)) is not None:
-                    incidents.follow_question(question, now_s)
-        if now_s - judged_s >= JUDGED_S:
-            news += incidents.judge(now_s)
-            judged_s = now_s
-        if ended_s is None and running.process.poll() is not None:
-            ended_s = now_s
+                    self._incidents.follow_question(question, now_s)
+        if now_s - self._judged_s >= JUDGED_S:
+            self.news += self._incidents.judge(now_s)
+            self._judged_s = now_s
         time.sleep(0.01)
-    capture.close()
-    return news
+
+    def look_until_all_ended(self, programs: Sequence[Program]) -> None:
+        """Go on until these programs have ended, and all their attempts have failed."""
+        ended_s: float | None = None
+        while ended_s is None or time.monotonic() < ended_s + ENDED_S:
+            self.look()
+            if ended_s is None and all(one.process.poll() is not None for one in programs):
+                ended_s = time.monotonic()
+
+    def opened(self) -> list[Incident]:
+        """The incidents that have begun."""
+        return [one.incident for one in self.news if one.change is IncidentChange.OPENED]
+
+    def close(self) -> None:
+        """End the capture."""
+        self._capture.close()
+
+
+@contextmanager
+def watched(position: str) -> Iterator[tuple[Network, Watch]]:
+    """A network, and what is told of it."""
+    with network(position) as lab, closing(Watch(lab)) as watch:
+        lab.start_web()
+        yield lab, watch
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
-def test_a_scan_of_nmap_is_told(lab: Network, way: str) -> None:
-    found = told_while(lab, ["nmap", *(QUICK if way != "hosts" else QUICK[:1]), *WAYS[way]])
-    opened = [one.incident for one in found if one.change is IncidentChange.OPENED]
-    kind = "host_sweep" if way == "hosts" else "port_scan"
-    sources = {lab.hosts[0].ipv4, lab.hosts[0].ipv6}
-    assert [one for one in opened if one.kind == kind and one.source in sources], opened
+def test_a_scan_of_nmap_is_told(way: str) -> None:
+    with watched("gateway") as (lab, watch):
+        command = ["nmap", *(QUICK if way != "hosts" else QUICK[:1]), *WAYS[way]]
+        watch.look_until_all_ended([lab.hosts[0].spawn(command)])
+        kind = "host_sweep" if way == "hosts" else "port_scan"
+        sources = {lab.hosts[0].ipv4, lab.hosts[0].ipv6}
+        opened = watch.opened()
+        assert [one for one in opened if one.kind == kind and one.source in sources], opened
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("position", ["gateway", "bridge"])
+@pytest.mark.parametrize("way", ["to all", "between two"])
+def test_arpspoof_is_told_with_the_device_that_does_it(position: str, way: str) -> None:
+    with watched(position) as (lab, watch):
+        victim, neighbour, thief = lab.hosts
+        router = lab.appliance if position == "gateway" else lab.uplink
+        assert victim.ping(WEB_V4[0])
+        target = ["-t", victim.ipv4, "-r"] if way == "between two" else []
+        thief.spawn(["arpspoof", "-i", "eth0", *target, router.ipv4])
+        asked_s = began_s = time.monotonic()
+        while not spoofings(watch) and time.monotonic() < began_s + TOLD_S:
+            watch.look()
+            if time.monotonic() >= asked_s + ASKED_AGAIN_S:
+                asked_s = time.monotonic()
+                for host in (victim, neighbour, router):
+                    host.run(["ip", "neigh", "flush", "all"])
+                for host in (victim, neighbour):
+                    host.ping(WEB_V4[0], wait_s=0.2)
+        [found, *_] = spoofings(watch)
+        assert found.peers[0] == thief.mac()
+        assert f"look for {thief.mac()} in the switch's table of addresses" in found.details
+
+
+def spoofings(watch: Watch) -> list[Incident]:
+    return [one for one in watch.opened() if one.kind == "arp_spoofing"]
+
+
+def an_hour_at_fifty_times_its_speed() -> list[Timed]:
+    """What servers and administrators do in an hour, all of it side by side.
+
+    Not the station that logs in at each host every five minutes: at this speed it does so every six seconds.
+    """
+    names = [name for name in ORDINARY if not name.startswith("monitoring")]
+    hour = (one for name in names for one in ORDINARY[name](Random(name)) if one[0] < HOUR_S)
+    return sorted(((at_s / SPEED, frame) for at_s, frame in hour), key=itemgetter(0))
+
+
+@pytest.mark.slow
+def test_an_hour_of_ordinary_traffic_at_fifty_times_its_speed_is_no_incident() -> None:
+    with watched("mirror") as (lab, watch):
+        with lab.switch.entered():
+            out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            out.bind(("appliance", 0))
+        began_s, sent = time.monotonic(), an_hour_at_fifty_times_its_speed()
+        for at_s, frame in sent:
+            while time.monotonic() < began_s + at_s:
+                watch.look()
+            out.send(frame)
+        watch.look_until_all_ended([])
+        out.close()
+        assert watch.read > len(sent) / 20  # the kernel passes what matters
+        assert watch.news == []

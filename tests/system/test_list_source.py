@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.blocking.lists.parser import LARGEST_BYTES, Fetched, parse_list
+from appliance.core.blocking.lists.list_contents import LARGEST_BYTES, Fetched
+from appliance.core.blocking.lists.parser import parse_list
 from appliance.system.web.list_source import ListSource
 from appliance.system.web.web_source import refusal_of
 from tests.ports import reserve_port

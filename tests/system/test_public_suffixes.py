@@ -1,4 +1,5 @@
 import resource
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,15 @@ def test_without_a_free_descriptor_a_name_has_no_domain_and_the_list_is_read_lat
 def test_no_text_raises_and_a_domain_is_a_part_of_the_name(name: str) -> None:
     domain = SUFFIXES(name)
     assert domain is None or (domain.isascii() and domain.count(".") >= 1)
+
+
+def test_reading_the_list_never_takes_much_more_memory_than_the_list() -> None:
+    PublicSuffixes()("www.example.org")  # loads what writes names in their DNS form
+    tracemalloc.start()
+    try:
+        suffixes = PublicSuffixes()
+        assert suffixes("www.example.org") == "example.org"
+        held_bytes, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held_bytes < peak_bytes < 600_000

@@ -42,10 +42,11 @@ def scan_evidence(suspicion: Suspicion) -> Evidence:
 
 def dispute_evidence(dispute: Dispute) -> Evidence:
     """The evidence that an address with two holders is."""
-    is_taken = dispute.is_own or dispute.also
+    is_taken = dispute.is_own or dispute.also or dispute.is_unasked
     took_s = max(1, round(dispute.latest_s - dispute.first_s))
     whose = "the appliance's own address" if dispute.is_own else f"an address that {dispute.holder} has too"
     also = f", and also {', '.join(dispute.also)}" if dispute.also else ""
+    also += ", and answers where nobody has asked" if dispute.is_unasked else ""
     return Evidence(
         kind=IncidentKind.ARP_SPOOFING if is_taken else IncidentKind.ADDRESS_CONFLICT,
         source=dispute.address,

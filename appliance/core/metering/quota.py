@@ -6,7 +6,6 @@ again only after a larger limit has put the ledger well below it. A clock that i
 has ended.
 """
 
-from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -151,7 +150,8 @@ def period_start(kind: QuotaKind, day: date, billing_day: int = 1) -> date:
 
 
 def _billing_date(year: int, month: int, billing_day: int) -> date:
-    return date(year, month, min(billing_day, monthrange(year, month)[1]))
+    next_month = date(year + month // 12, month % 12 + 1, 1)
+    return date(year, month, min(billing_day, (next_month - timedelta(days=1)).day))
 
 
 def next_start(kind: QuotaKind, start: date, billing_day: int = 1) -> date:
@@ -256,7 +256,7 @@ def charge(
         return replace(ledger, used_bytes=used_bytes), crossings
     # Whole numbers: the float of a large ledger may round up to a threshold that is not reached.
     still = {one for one in ledger.raised if used_bytes * 100 >= (one - HYSTERESIS_PERCENT) * limit}
-    if is_exceeded(ledger, limits):
+    if len(still) < len(ledger.raised) and is_exceeded(ledger, limits):
         still |= ledger.raised
     fresh = sorted({*limits.thresholds, EXCEEDED_PERCENT} - still)
     reached = [one for one in fresh if used_bytes * 100 >= one * limit]

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from appliance.core.blocking.block import Block, BlockRequest
 from appliance.core.blocking.lists.block_list import BlockList
 from appliance.core.blocking.lists.changes import compare_list, find_orphans
-from appliance.core.blocking.lists.parser import MOST_REPORTED, Fetched, ListContents, parse_list
+from appliance.core.blocking.lists.list_contents import MOST_REPORTED, Fetched, ListContents
+from appliance.core.blocking.lists.parser import parse_list
 from appliance.core.blocking.lists.plausibility import doubt, fault_of
 from appliance.core.blocking.protection import ListJudgement, Protections
 from appliance.core.moment import Moment

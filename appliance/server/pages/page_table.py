@@ -1,12 +1,13 @@
 """The table of pages: which page answers a plain HTTP request, by its path."""
 
+from functools import cache
+
 from appliance.server.http.request_filter import Environ
 from appliance.server.http.site import JSON, Answer, Page
-from appliance.server.pages import contract, index
+from appliance.server.pages import contract, index, metrics
 from appliance.server.pages.block_exports import BlockExports
 from appliance.server.pages.dashboard import VIEWS, dashboard_pages
 from appliance.server.pages.login import LoginPages
-from appliance.server.pages.metrics import Metrics
 from appliance.server.pages.sources import PageSources
 
 
@@ -24,6 +25,7 @@ def page_table(sources: PageSources) -> dict[str, Page]:
         return logins.log_in(environ) if environ["REQUEST_METHOD"] == "POST" else views["/login"](environ)
 
     logins = LoginPages(services)
+    scraped = cache(lambda: metrics.Metrics(sources))  # the first scrape loads it
     views: dict[str, Page] = dashboard_pages(services.page_folder) or dict.fromkeys(VIEWS, welcome)
     return {
         **views,
@@ -31,6 +33,6 @@ def page_table(sources: PageSources) -> dict[str, Page]:
         "/asyncapi.json": lambda _: Answer(JSON, contract.text()),
         "/login": login,
         "/pair": logins.pair,
-        "/metrics": Metrics(sources).page,
+        "/metrics": lambda environ: scraped().page(environ),
         **BlockExports(services, sources.admission).pages(),
     }

@@ -5,7 +5,6 @@ a person's last orders and a start. It is reserved again once the disk is far fr
 """
 
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def lengthen(path: Path, length_bytes: int) -> None:
     """
     with suppress(OSError), path.open("r+b") as file:
         more_bytes = length_bytes - file.seek(0, os.SEEK_END)
-        if more_bytes > 0 and shutil.disk_usage(path.parent).free >= ROOM_BYTES:
+        if more_bytes > 0 and _free_bytes(path.parent) >= ROOM_BYTES:
             file.write(bytes(more_bytes))
 
 
@@ -34,7 +33,7 @@ class Ballast:
     def lay(self) -> None:
         """Reserve the room again, if enough stays free beside it."""
         try:
-            if self._path.exists() or shutil.disk_usage(self._path.parent).free < ROOM_BYTES:
+            if self._path.exists() or _free_bytes(self._path.parent) < ROOM_BYTES:
                 return
             with self._path.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
@@ -54,3 +53,8 @@ class Ballast:
         if self._path.exists():
             return None
         return f"the disk under {self._path.parent} is nearly full; make room, or changes will be lost"
+
+
+def _free_bytes(folder: Path) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize

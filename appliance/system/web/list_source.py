@@ -15,7 +15,7 @@ import stat
 from pathlib import Path, PurePosixPath
 from time import monotonic
 
-from appliance.core.blocking.lists.parser import LARGEST_BYTES, Fetched
+from appliance.core.blocking.lists.list_contents import LARGEST_BYTES, Fetched
 from appliance.system.web.web_source import (
     Judge,
     NotFetched,

@@ -31,8 +31,10 @@ def judged(claims: Iterable[tuple[float, str, str]], own: tuple[str, ...] = ()) 
 
 
 def test_a_claim_is_the_senders_address_and_hardware_address_behind_any_tag() -> None:
-    for frame in (arp(PC, DESK), arp(PC, DESK, operation=1), frames.tagged(arp(PC, DESK))):
-        assert claim_in(frame) == AddressClaim(DESK, PC)
+    for frame in (arp(PC, DESK), frames.tagged(arp(PC, DESK))):
+        assert claim_in(frame) == AddressClaim(DESK, PC, is_answer=True)
+    assert claim_in(arp(PC, DESK, operation=1)) == AddressClaim(DESK, PC)  # an announcement
+    assert claim_in(arp(PC, DESK, operation=1, target=GATEWAY)) == AddressClaim(DESK, PC, neighbour=GATEWAY)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,31 @@ def test_who_takes_two_addresses_spoofs() -> None:
     assert ("arp_spoofing", GATEWAY) in found
     assert ("arp_spoofing", DESK) in found
     assert len(found) <= 4
+
+
+@pytest.mark.parametrize("first", [ROUTER, THIEF])
+def test_who_answers_for_one_address_where_nobody_asks_spoofs_whoever_was_there_first(first: str) -> None:
+    incidents, opened = Incidents(), []
+    incidents.follow_claim(AddressClaim(GATEWAY, first, is_answer=True), (), 0.0)
+    for second in range(2, 60, 2):
+        if second % 10 == 0:  # somebody asks, and hears the router
+            incidents.follow_claim(AddressClaim(DESK, PC, neighbour=GATEWAY), (), second - 0.5)
+            incidents.follow_claim(AddressClaim(GATEWAY, ROUTER, is_answer=True, neighbour=DESK), (), second - 0.4)
+        incidents.follow_claim(AddressClaim(GATEWAY, THIEF, is_answer=True), (), float(second + 2))
+        opened += [one.incident for one in incidents.judge(second + 2.0) if one.change is IncidentChange.OPENED]
+    [found] = [one for one in opened if one.kind == "arp_spoofing"]
+    assert (found.source, found.peers) == (GATEWAY, (THIEF, ROUTER))
+    assert ", and answers where nobody has asked; look for" in found.details
+
+
+def test_two_devices_that_answer_whoever_asks_for_the_address_of_both_are_a_conflict() -> None:
+    incidents, kinds = Incidents(), set[str]()
+    for second in range(0, 120, 5):
+        incidents.follow_claim(AddressClaim(GATEWAY, ROUTER, neighbour=DESK), (), float(second))
+        for after_s, mac in ((0.1, PC), (0.2, THIEF)):
+            incidents.follow_claim(AddressClaim(DESK, mac, is_answer=True, neighbour=GATEWAY), (), second + after_s)
+        kinds |= {str(one.incident.kind) for one in incidents.judge(second + 1.0)}
+    assert kinds == {"address_conflict"}
 
 
 def test_a_claim_of_the_appliances_own_address_is_spoofing_without_an_answer() -> None:

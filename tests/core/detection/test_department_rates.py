@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import inf, nan
 from random import Random
 
@@ -10,7 +10,7 @@ from appliance.core.detection.rates.anomaly import Anomaly, Contributor, Directi
 from appliance.core.detection.rates.department_rates import DepartmentRates
 from appliance.core.detection.rates.expectation import Clock
 from tests.bench import traffic
-from tests.bench.traffic import DAY, Line
+from tests.bench.traffic import DAY, Happening, Line
 
 SERVER = Contributor("192.168.1.20", 170_000.0)
 LEARNED = 9  # days, from a Monday on; the tenth day is a Wednesday
@@ -77,6 +77,7 @@ def test_an_outage_is_a_drop(learned: bytes) -> None:
     [(minute, found)] = on_tenth_day(line, learned)
     assert 660 < minute <= 665
     assert (found.type, found.severity, found.contributor) == ("usage_drop", "high", None)
+    assert found.confidence >= 0.8
     assert found.details.startswith("0 B/s ")
     assert found.details.endswith("look at the cable, the switch and the uplink")
 
@@ -105,9 +106,50 @@ def test_what_grows_graver_is_told_again(learned: bytes) -> None:
     assert [one.severity for _, one in on_tenth_day(line, learned)] == ["medium", "critical"]
 
 
+def test_what_carries_far_more_than_what_was_told_is_told_too(learned: bytes) -> None:
+    line = tenth_day()
+    line.add(line.down, LEARNED * DAY + 10 * 60, 30, 2e6)
+    line.add(line.down, LEARNED * DAY + 11 * 60, 30, 5e6)
+    line.add(line.down, LEARNED * DAY + 12 * 60, 30, 20e6)
+    found = on_tenth_day(line, learned)
+    assert [(one.severity, round(one.rate / 1e6)) for _, one in found] == [("critical", 2), ("critical", 20)]
+
+
+@pytest.fixture(scope="module")
+def learned_office() -> bytes:
+    """What an office has taught, where each day somebody fetches something large."""
+    rates = DepartmentRates()
+    judged(office(), rates, range(LEARNED * DAY))
+    return rates.state
+
+
+def office() -> Line:
+    return traffic.office(2, LEARNED + 1, 25)
+
+
+@pytest.mark.parametrize("happens", [traffic.burst, traffic.rise])
+def test_a_burst_and_a_slow_rise_are_told_where_large_transfers_are_usual(
+    learned_office: bytes, happens: Callable[[Line, int, Random], Happening]
+) -> None:
+    line = office()
+    event = happens(line, LEARNED, Random(2))
+    told = [minute + LEARNED * DAY for minute, _ in on_tenth_day(line, learned_office)]
+    assert [minute for minute in told if event.start < minute <= event.told_from + 5]
+
+
+def test_a_day_of_that_office_is_no_anomaly(learned_office: bytes) -> None:
+    assert on_tenth_day(office(), learned_office) == []
+
+
 def test_a_nightly_backup_is_told_at_most_twice_in_all() -> None:
     found = judged(traffic.office(4, 15, 5))
     assert sum(110 <= minute % DAY < 240 for minute, _ in found) <= 2
+
+
+@pytest.mark.slow  # 24 days of both directions
+def test_a_backup_that_lasts_longer_in_some_nights_is_told_twice_after_the_first_week() -> None:
+    found = [minute for minute, _ in judged(traffic.office(7, 24, 5)) if minute > 7 * DAY]
+    assert sum(110 <= minute % DAY < 240 for minute in found) == 2
 
 
 @pytest.mark.slow  # twenty days of both directions

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.lists.block_list import BlockList
-from appliance.core.blocking.lists.parser import Fetched
+from appliance.core.blocking.lists.list_contents import Fetched
 from appliance.core.blocking.protection import Protections, protected_host
 from appliance.core.blocking.spaces import TOGETHER
 from appliance.core.moment import Moment

@@ -12,48 +12,16 @@ is no list has a `trouble` and no targets.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from appliance.core.blocking.lists.forms.entry import LineFault, Meaning, NoEntry, read_entry
+from appliance.core.blocking.lists.forms.entry import Meaning, NoEntry, read_entry
 from appliance.core.blocking.lists.forms.json_entries import is_json, json_entries
 from appliance.core.blocking.lists.forms.line_reader import entries_by_line
 from appliance.core.blocking.lists.forms.list_text import NoList, list_text
+from appliance.core.blocking.lists.list_contents import LARGEST_BYTES, MOST_REPORTED, LineFault, ListContents
 from appliance.core.blocking.targets import Scope, TargetKind, kind_of, name_and_scope
 
-LARGEST_BYTES = 16 << 20  # 100,000 lines of 160 characters; the largest public lists of addresses have 5 MB
 MOST_ENTRIES = 100_000  # as many as can be blocked at all
-MOST_REPORTED = 20  # faults of one list that are reported one by one; people mend those and ask again
 LONGEST_SHOWN = 60  # characters of a faulty entry: enough to find it
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """The answer of a source: its content and the version of that, or why there is none.
-
-    `content`: `None` where it has not changed, or where there is a `trouble`, a sentence for people. `version`: to send
-    with the next request; empty where the source has none.
-    """
-
-    content: bytes | None = None
-    version: str = ""
-    trouble: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListContents:
-    """The content of a list. `targets`: as `parse_target` writes them, each once, in the list's order.
-
-    `faults`: the first `MOST_REPORTED` of them; `fault_count`: all; `meaningless`: those of which nothing was used.
-    `trouble`: why this is no list at all, as a sentence for people; then there are no targets. `is_blank`: it has no
-    text.
-    """
-
-    targets: tuple[str, ...]
-    faults: tuple[LineFault, ...] = ()
-    fault_count: int = 0
-    meaningless: int = 0
-    trouble: str | None = None
-    is_blank: bool = False
 
 
 def parse_list(content: bytes) -> ListContents:

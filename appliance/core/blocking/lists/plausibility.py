@@ -3,7 +3,7 @@
 A list that is doubted keeps its former entries for a number of readings. If it then still looks the same, it was meant.
 """
 
-from appliance.core.blocking.lists.parser import ListContents
+from appliance.core.blocking.lists.list_contents import ListContents
 
 FEWEST_ENTRIES = 10  # of a shorter list, people strike out half by hand; only its last entry is missed
 LOST_PERCENT = 33  # published lists lose a few percent a day; half a file loses half

@@ -10,14 +10,20 @@ from collections.abc import Callable
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.rates import first_day
 from appliance.core.detection.rates.anomaly import DOWN, UP, Anomaly, AnomalyType, Contributor, Direction, describe
-from appliance.core.detection.rates.departure import LEAST_SEEN_S, Course, Departure, Detector
+from appliance.core.detection.rates.departure import LEAST_SEEN_S, Departure, Detector
 from appliance.core.detection.rates.expectation import Clock
+from appliance.core.detection.rates.extremes import Course
+from appliance.core.detection.rates.recurrence import SIZE as RECURRENCE_SIZE
+from appliance.core.detection.rates.recurrence import Recurrence
 
+DIRECTIONS: tuple[Direction, Direction] = (UP, DOWN)
 MINUTE_S = 60.0  # what is judged at once: shorter rates are noise, and five minutes are the time to tell an event
 IDLE_BYTES_S = 100.0  # the chatter of one idle device
-# Within these times a further departure in the same sense, of either direction, is the same thing, unless it is graver:
-# whoever works on a Saturday does so for hours, and a line that falls again has been mended in between.
+# Within these times a further departure in the same sense, of either direction, is the same thing, unless it is graver
+# or carries far more: whoever works on a Saturday does so for hours, and a line that falls again has been mended in
+# between.
 SURPLUS_S, FALL_S = 4 * 3600.0, 1800.0
+FAR_MORE = 4.0
 RANKS = list(Severity)
 GAP_S = 600.0  # without a rate: what was gathered before has nothing to do with what comes
 
@@ -27,20 +33,22 @@ class DepartmentRates:
 
     def __init__(self, saved: bytes = b"") -> None:
         """`saved`: what `state` gave before a restart; of another version it is not used."""
-        self._detectors: dict[Direction, Detector] = _restored(saved) or {
-            UP: Detector(IDLE_BYTES_S),
-            DOWN: Detector(IDLE_BYTES_S),
-        }
+        known = _restored(saved) or {one: (Detector(IDLE_BYTES_S), Recurrence()) for one in DIRECTIONS}
+        self._detectors = {name: detector for name, (detector, _) in known.items()}
+        self._recurrence = {name: recurrence for name, (_, recurrence) in known.items()}
         self._baseline = first_day.Baseline()
         self._gathered = [0.0, 0.0]  # bytes
         self._gathered_s = 0.0
         self._latest_s: float | None = None
-        self._told: dict[bool, tuple[float, Severity]] = {}  # by whether it fell: when, and how grave it was
+        self._told: dict[bool, tuple[float, Anomaly]] = {}  # by whether it fell: when, and which
 
     @property
     def state(self) -> bytes:
         """What was learned, for `saved`."""
-        return b"".join(one.numbers.tobytes() for one in self._detectors.values())
+        parts = (
+            part.numbers.tobytes() for name in DIRECTIONS for part in (self._detectors[name], self._recurrence[name])
+        )
+        return b"".join(parts)
 
     def expected(self, clock: Clock) -> tuple[float, float] | None:
         """The usual least and most bytes per second now, both directions together; `None`: too little is known."""
@@ -91,8 +99,12 @@ class DepartmentRates:
         if not found:
             return None
         direction, rarest = max(found, key=lambda one: one[1].return_days)
-        by = None if rarest.course is Course.FALL else contributor(direction)
-        return self._new(describe(rarest, direction, clock, now_s, by), now_s)
+        has_fallen = rarest.course is Course.FALL
+        by = None if has_fallen else contributor(direction)
+        told = self._new(describe(rarest, direction, clock, now_s, by), now_s)
+        if told is None or has_fallen or self._recurrence[direction].is_new(clock.second, rarest.rate, now_s):
+            return told
+        return None
 
     def _judge_first_day(self, rate: float, now_s: float) -> Anomaly | None:
         if self._detectors[DOWN].expectation.seen_s >= LEAST_SEEN_S:
@@ -103,20 +115,28 @@ class DepartmentRates:
     def _new(self, found: Anomaly, now_s: float) -> Anomaly | None:
         """The anomaly; `None`: it is one that was told already."""
         has_fallen = found.type is AnomalyType.DROP
-        told_s, told = self._told.get(has_fallen, (float("-inf"), Severity.LOW))
-        goes_on = found.since_s <= told_s or now_s - told_s < (FALL_S if has_fallen else SURPLUS_S)
-        if goes_on and RANKS.index(found.severity) <= RANKS.index(told):
-            return None
-        self._told[has_fallen] = now_s, found.severity
+        if has_fallen in self._told:
+            told_s, told = self._told[has_fallen]
+            goes_on = found.since_s <= told_s or now_s - told_s < (FALL_S if has_fallen else SURPLUS_S)
+            is_graver = RANKS.index(found.severity) > RANKS.index(told.severity)
+            if goes_on and not is_graver and (has_fallen or found.rate < FAR_MORE * told.rate):
+                return None
+        self._told[has_fallen] = now_s, found
         return found
 
 
-def _restored(saved: bytes) -> dict[Direction, Detector] | None:
+def _restored(saved: bytes) -> dict[Direction, tuple[Detector, Recurrence]] | None:
     if not saved or len(saved) % 8:
         return None
     numbers = array("f", saved)
     half = len(numbers) // 2
     try:
-        return {UP: Detector(IDLE_BYTES_S, numbers[:half]), DOWN: Detector(IDLE_BYTES_S, numbers[half:])}
+        return {
+            name: (
+                Detector(IDLE_BYTES_S, numbers[begin : begin + half - RECURRENCE_SIZE]),
+                Recurrence(numbers[begin + half - RECURRENCE_SIZE : begin + half]),
+            )
+            for name, begin in zip(DIRECTIONS, (0, half), strict=True)
+        }
     except ValueError:
         return None

@@ -56,10 +56,11 @@ class Distance(NamedTuple):
 class Expectation:
     """The usual rates of one series, in `SIZE` numbers. `idle`: below this rate no difference means anything."""
 
-    __slots__ = ("idle", "numbers")
+    __slots__ = ("_busiest", "_busiest_hour", "idle", "numbers")
 
     def __init__(self, idle: float, numbers: "array[float] | None" = None) -> None:
         self.idle = idle
+        self._busiest, self._busiest_hour = 0.0, -1  # looked up once an hour
         self.numbers = array("f", bytes(4 * SIZE)) if numbers is None else numbers
 
     @property
@@ -101,8 +102,10 @@ class Expectation:
 
     def is_quiet(self, clock: Clock) -> bool:
         """Whether far less is usual at this hour than at the busiest one."""
+        if clock.hour != self._busiest_hour:
+            self._busiest, self._busiest_hour = self.busiest(), clock.hour
         cell = self._known_cell(clock.weekday, clock.hour)
-        return cell is not None and self.rate(self.numbers[cell]) < QUIET_SHARE * self.busiest()
+        return cell is not None and self.rate(self.numbers[cell]) < QUIET_SHARE * self._busiest
 
     def busiest(self) -> float:
         """The largest rate that is usual at any hour."""

@@ -74,6 +74,7 @@ function usePlot(props: ChartProps, element: { current: HTMLDivElement | null })
       const box = element.current;
       if (isGone || box === null) return;
       const picture: Picture = { tokens: tokensOf(document.documentElement), curves: curves.peek() ?? EMPTY, shades: [], marksAtMs: [], fontPx };
+      let isZooming = false;
       const show = (next: Curves) => {
         picture.curves = next;
         made.setData([next.at, next.down, next.up, next.low, next.high]);
@@ -81,11 +82,17 @@ function usePlot(props: ChartProps, element: { current: HTMLDivElement | null })
       const handlers = {
         zoomed: (fromMs: number, toMs: number) => {
           if (latest.current.onZoom === undefined) return;
-          show({ ...picture.curves, fromMs, toMs }); // in this frame; the view's address and finer points come after it
-          setTimeout(() => latest.current.onZoom?.(fromMs, toMs), FOLLOWS_MS);
+          isZooming = true;
+          show({ ...picture.curves, fromMs, toMs }); // in this frame; the readout, the view's address and finer points come after it
+          setTimeout(() => {
+            isZooming = false;
+            handlers.moved(made.cursor.idx ?? null);
+            latest.current.onZoom?.(fromMs, toMs);
+          }, FOLLOWS_MS);
         },
         reset: () => latest.current.onReset?.(),
         moved: (index: number | null) => {
+          if (isZooming) return;
           const at = index === null ? undefined : picture.curves.at[index];
           // `offsetLeft` of its box would say the same, and have the page laid out
           reading.value = at === undefined ? null : { index: index!, left: made.valToPos(at, 'x') + made.bbox.left / devicePixelRatio, width: made.width };

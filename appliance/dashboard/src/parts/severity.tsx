@@ -4,7 +4,7 @@ import { Icon, type IconName } from './icons';
 
 export type SeverityName = 'low' | 'medium' | 'high' | 'critical';
 
-const w = words({ en: { low: 'Low', medium: 'Medium', high: 'High', critical: 'Critical' }, de: { low: 'Niedrig', medium: 'Mittel', high: 'Hoch', critical: 'Kritisch' } });
+const w = words({ en: { low: 'Low', medium: 'Medium', high: 'High', critical: 'Critical' }, de: { low: 'Gering', medium: 'Mittel', high: 'Hoch', critical: 'Kritisch' } });
 const LOOKS: Record<SeverityName, [IconName, string]> = { low: ['info', 'mid'], medium: ['warn', 'warn-ink'], high: ['incident', 'crit-ink'], critical: ['crit', 'crit-ink'] };
 export const RANK: Record<SeverityName, number> = { low: 0, medium: 1, high: 2, critical: 3 };
 

@@ -4,7 +4,8 @@ import gzip
 
 import pytest
 
-from appliance.core.blocking.lists.parser import LARGEST_BYTES, parse_list
+from appliance.core.blocking.lists.list_contents import LARGEST_BYTES
+from appliance.core.blocking.lists.parser import parse_list
 
 # Form -> text, targets, numbers of the lines that are reported.
 FORMS: dict[str, tuple[str, str, list[int]]] = {

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.blocking.lists.forms.line_reader import LONGEST_LINE
-from appliance.core.blocking.lists.parser import MOST_ENTRIES, MOST_REPORTED, parse_list
+from appliance.core.blocking.lists.list_contents import MOST_REPORTED
+from appliance.core.blocking.lists.parser import MOST_ENTRIES, parse_list
 
 
 def targets(text: str) -> list[str]:

@@ -48,18 +48,6 @@ class Meaning:
     excepted: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LineFault:
-    """A line of which something was not used, and why. `line`: from 1; `text`: as far as it can be shown on one line.
-
-    `why` repeats nothing of the line, because not everybody may see it.
-    """
-
-    line: int
-    text: str
-    why: str
-
-
 def read_entry(text: str) -> Meaning:
     """The targets of an entry. Raises `NoEntry`."""
     word = text.strip().strip("\"'`")

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from appliance.core.blocking.lists.forms.columns import ADDRESS_NAMES, ENTRY_NAMES, VALUE_NAMES, plain_name
-from appliance.core.blocking.lists.forms.entry import LineFault, Meaning, NoEntry, is_entry
+from appliance.core.blocking.lists.forms.entry import Meaning, NoEntry, is_entry
 from appliance.core.blocking.lists.forms.firewall_lines import is_passing
 from appliance.core.blocking.lists.forms.list_text import NoList
 from appliance.core.blocking.lists.forms.zone_records import exception
+from appliance.core.blocking.lists.list_contents import LineFault
 
 DEEPEST = 32  # published lists nest four deep
 _BEGIN = re.compile(r"\s*(?:\[\s*[\[\]{\"]|\{\s*[\"}])")

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 
 from appliance.core.blocking.lists.forms import languages
 from appliance.core.blocking.lists.forms.columns import Heading, delimiter_of, entries_in, find_heading
-from appliance.core.blocking.lists.forms.entry import LineFault, Meaning, NoEntry, is_entry, is_name, try_entry
+from appliance.core.blocking.lists.forms.entry import Meaning, NoEntry, is_entry, is_name, try_entry
 from appliance.core.blocking.lists.forms.firewall_lines import attributed, is_passing
 from appliance.core.blocking.lists.forms.json_entries import object_entries
 from appliance.core.blocking.lists.forms.zone_records import Zone, exception
+from appliance.core.blocking.lists.list_contents import LineFault
 
 LONGEST_LINE = 4 << 20  # characters: nftables' elements and plain lists may all be on one line
 

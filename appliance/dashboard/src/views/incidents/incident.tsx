@@ -22,6 +22,7 @@ import { acknowledge, Marks, unmute } from './marks';
 import { MuteDialog } from './mute_dialog';
 import { w } from './words';
 
+const SEVERITIES = { low: w.low, medium: w.medium, high: w.high, critical: w.critical } as const;
 const ADVICE: Record<string, 'advicePortScan' | 'adviceSweep' | 'adviceFlood' | 'adviceTunnel' | 'advicePasswords' | 'adviceSpoofing' | 'adviceConflict' | 'adviceListed' | 'adviceOutflow'> = {
   port_scan: 'advicePortScan',
   host_sweep: 'adviceSweep',
@@ -209,7 +210,7 @@ function Course({ of: found }: { of: Incident }) {
               </time>
               <SeverityIcon of={severity} />
               <div>
-                <b>{one.incident.state === 'closed' ? w.closed : say(isFirst ? w.opened : w.grew, { severity })}</b>
+                <b>{one.incident.state === 'closed' ? w.closed : say(isFirst ? w.opened : w.grew, { severity: SEVERITIES[severity] })}</b>
                 <br />
                 <span class="mid">{visible(one.incident.details)}</span>
               </div>

@@ -187,7 +187,7 @@ function columnsOf(most: number, department: string): Column<VisitedSite>[] {
     { key: 'visits', head: w.visits, cell: (one) => whole(one.visits), sort: (one) => one.visits, csv: (one) => one.visits, isNumber: true, fold: 'top', width: '110px' },
     { key: 'devices', head: w.devices, cell: (one) => whole(one.devices), sort: (one) => one.devices, csv: (one) => one.devices, isNumber: true, fold: 'gone', width: '90px' },
     { key: 'traffic', head: w.traffic, cell: (one) => (one.bytes === undefined ? <span class="dim">{w.trafficUnknown}</span> : text(volume(one.bytes))), sort: (one) => one.bytes ?? null, csv: (one) => one.bytes, isNumber: true, fold: 'low', width: '110px' },
-    { key: 'share', head: w.share, isHeadHidden: true, cell: (one) => <Meter share={one.visits / most} tone="var(--in)" />, fold: 'full', width: '20%' },
+    { key: 'share', head: w.share, isHeadHidden: true, cell: (one) => <Meter share={one.visits / most} tone="var(--in)" />, fold: 'full', width: '14%' },
     {
       key: 'actions',
       head: common.actions,

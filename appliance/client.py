@@ -16,7 +16,7 @@ from socketio.exceptions import TimeoutError as NoAnswer
 
 from appliance.server.http.pinning import PinnedContext, pinned_context
 
-CONNECT_S = 5.0  # the service is on this machine, and connects well within this time or not at all
+CONNECT_S = 20.0  # a Pi that starts is busy for seconds; where no service listens, the kernel refuses at once
 ANSWER_S = 30.0  # the slowest call, a block of 5,000 addresses, takes a second here and several on a Pi
 # Else the library asks the proxy of `http_proxy`, for this machine too; it reads the exceptions only beside a proxy.
 NO_PROXY: dict[str, Any] = {"http_proxy_host": "none", "http_proxy_port": 9, "http_no_proxy": ["*"]}
@@ -53,6 +53,7 @@ class Client:
         self._socket = SocketIOClient(
             logger=_SILENT,
             engineio_logger=_SILENT,
+            request_timeout=CONNECT_S,
             reconnection_delay=1,
             reconnection_delay_max=5,
             randomization_factor=JITTER,

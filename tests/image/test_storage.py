@@ -65,7 +65,13 @@ def inserted(card: Card, *options: str) -> Iterator[Path]:
         finally:
             subprocess.run(["delpart", device, "4"], check=True)
     finally:
+        share_of(device).write_text("0")  # the shares of all disks together are less than the whole
         subprocess.run(["losetup", "--detach", device], check=True)
+
+
+def share_of(device: str) -> Path:
+    """Where the kernel shows how much, in percent, of what may wait to be written is kept for this disk."""
+    return Path("/sys/class/block", Path(device).name, "bdi/min_ratio")
 
 
 def start(device: Path, folder: Path, look: str) -> tuple[str, str]:
@@ -87,6 +93,7 @@ def test_a_whole_one_is_mounted_without_a_word_to_people(card: Card, tmp_path: P
         said, seen = start(device, tmp_path, f"{WRITE} && ls -A")
         assert seen.removeprefix("kept").split() == sorted([*FOLDERS, "lost+found"])
         assert "APPLIANCE" not in said
+        assert share_of(str(device).removesuffix("p4")).read_text().strip() == "20"
         assert start(device, tmp_path, "ls state")[1].split() == ["kept", "new"]
 
 

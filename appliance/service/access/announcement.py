@@ -1,11 +1,11 @@
 """Announces at the start, to the person or the program at the console, where the service is and how to get in."""
 
 import sys
+from io import StringIO
 from pathlib import Path
 from socket import AF_INET, AF_INET6
 from typing import Any
 
-from appliance.core.qr_code import MOST_BYTES, qr_text
 from appliance.server.http.address import reachable_url
 from appliance.service.composition import Appliance
 from appliance.service.machines import Machine
@@ -60,8 +60,12 @@ def print_announcement(facts: Announcement) -> None:
 
 
 def _code(page: str) -> str:
-    """The address at which the first administrator pairs, for a telephone; nothing where it cannot be written."""
-    address = f"{page}first"
-    if not sys.stdout.encoding.lower().startswith("utf") or len(address.encode()) > MOST_BYTES:
+    """The address at which the first administrator pairs, as a QR code for a telephone, where it can be written."""
+    if not sys.stdout.encoding.lower().startswith("utf"):
         return ""
-    return f"\n{qr_text(address)}\n"
+    import segno  # over a megabyte, and only until there is an administrator
+
+    told = StringIO()
+    # Level L of error correction makes the smallest code, and nothing covers a console.
+    segno.make_qr(f"{page}first", error="l").terminal(told, compact=True)
+    return f"\n{told.getvalue()}"

@@ -1,7 +1,7 @@
 """Announces at the start, to the person or the program at the console, where the service is and how to get in."""
 
+import subprocess
 import sys
-from io import StringIO
 from pathlib import Path
 from socket import AF_INET, AF_INET6
 from typing import Any
@@ -13,6 +13,9 @@ from appliance.system.network.own_address import own_address
 
 # page, otherPages, simulated, configuration, state, certificate, buttonMocked, pairing
 Announcement = dict[str, Any]
+# In a process of its own: the library would keep 1.2 MB of this one. Level L of error correction makes the smallest
+# code, and nothing covers a console.
+QR_PROGRAM = "import sys, segno; segno.make_qr(sys.argv[1], error='l').terminal(compact=True)"
 
 
 def announcement(appliance: Appliance, origin: str, state_dir: Path) -> Announcement:
@@ -63,9 +66,6 @@ def _code(page: str) -> str:
     """The address at which the first administrator pairs, as a QR code for a telephone, where it can be written."""
     if not sys.stdout.encoding.lower().startswith("utf"):
         return ""
-    import segno  # over a megabyte, and only until there is an administrator
-
-    told = StringIO()
-    # Level L of error correction makes the smallest code, and nothing covers a console.
-    segno.make_qr(f"{page}first", error="l").terminal(told, compact=True)
-    return f"\n{told.getvalue()}"
+    command = [sys.executable, "-P", "-X", "utf8", "-c", QR_PROGRAM, f"{page}first"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)  # noqa: S603  our own program
+    return f"\n{done.stdout}"

@@ -28,6 +28,7 @@ const MOST_ROWS = 60; // of the table for readers
 const WRITES_MS = 500; // after the picture: a zoom is drawn in one frame, and its 60 rows of text do not delay it
 const FOLLOWS_MS = 50; // after a zoom: its frame is drawn by then, and the view is not drawn again within it
 const LONG_MS = 86_400_000 * 2;
+const keep = (event: Event) => event.stopPropagation(); // a click has no link here: the router, which looks for one, delays a zoom's frame
 
 /** Something that happened at a time: drawn as its icon, opened by a click. */
 export interface Mark {
@@ -172,6 +173,7 @@ export function Chart(props: ChartProps) {
         aria-label={say(w.keys, { label })}
         tabIndex={0}
         onKeyDown={pressed}
+        onClick={keep}
         onFocus={() => (isFocused.value = true)}
         onBlur={() => {
           isFocused.value = false;

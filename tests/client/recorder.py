@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 PATIENCE_S = 20  # how long an awaited event may take on a busy machine before the test gives up
+TROUBLES = {"connect_error", "error"}  # of which a failed wait tells the whole payload
 
 
 @dataclass(frozen=True)
@@ -45,5 +46,6 @@ class Recorder:
 
         with self._arrival:
             if not self._arrival.wait_for(lambda: len(found()) >= count, within_s):
-                raise AssertionError(f"no {event} in {within_s} s; received: {[one.event for one in self.received]}")
+                events = [one.data if one.event in TROUBLES else one.event for one in self.received]
+                raise AssertionError(f"no {event} in {within_s} s; received: {events}")
             return found()[count - 1]

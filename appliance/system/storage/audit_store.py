@@ -27,6 +27,7 @@ from appliance.system.storage.sqlite import (
     NO_FILE,
     Aside,
     UnsoundDatabase,
+    alone_in,
     at_once,
     code_of,
     copy_in_memory,
@@ -267,7 +268,8 @@ class SqliteAuditStore:
 
 
 def _opened(path: Path) -> Database:
-    database = open_database(path, migrations, ["synchronous = FULL"], is_private=True, is_checked=True)
+    with alone_in(path.parent):  # the command line opens it too
+        database = open_database(path, migrations, ["synchronous = FULL"], is_private=True, is_checked=True)
     try:
         found = database.table("entry").columns_dict.keys()
         if not found >= {"number", *COLUMNS, "digest"}:  # a later version, whose update has returned, may have more

@@ -24,6 +24,7 @@ from appliance.system.storage.sqlite import (
     LOOP_BUSY_S,
     Aside,
     UnsoundDatabase,
+    alone_in,
     at_once,
     code_of,
     copy_in_memory,
@@ -80,9 +81,10 @@ class SqlitePeopleStore:
         self.obstacle: str | None = None
         self._path = path
         try:
-            _require_content(path)
-            # Password hashes must not be open to guessing, and damage must show now instead of during a login.
-            writer = open_database(path, migrations, (), is_private=True, is_checked=True)
+            with alone_in(path.parent):  # the command line opens it too
+                _require_content(path)
+                # Password hashes must not be open to guessing, and damage must show now instead of during a login.
+                writer = open_database(path, migrations, (), is_private=True, is_checked=True)
             reader = Database(sqlite3.connect(path, timeout=LOOP_BUSY_S), execute_plugins=False)
             self._use(reader, writer, aside)
             self._require_rows()

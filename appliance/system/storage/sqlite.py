@@ -5,8 +5,11 @@ begin again; people and tokens are not, because revoked tokens would be let in a
 written, as on a read-only medium, is copied into memory with the log that a power cut has left beside it.
 """
 
+import fcntl
 import logging
+import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -21,6 +24,7 @@ from appliance.system.storage.files import sync
 log = logging.getLogger(__name__)
 
 BUSY_S = 5.0  # patience with another connection's lock, such as the command line's, which is held for moments
+LOCK_LOOK_S = 0.01  # between two looks whether another process has opened what it opens, which takes 20 ms
 LOOP_BUSY_S = 0.02  # the same in the event loop, where everybody waits: what must not be lost is tried again
 NO_FILE = Path("/dev/null/none")  # exists nowhere
 MIGRATIONS = "_sqlite_migrations"  # by which sqlite-utils knows a schema
@@ -82,6 +86,33 @@ def open_database(
             path.unlink()  # a full disk leaves it, which would be taken for a loss later
         raise
     return database
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process is opening a database in this folder, and keep such others waiting.
+
+    SQLite does not wait for another connection that turns the same new file into WAL mode: it fails at once. And a
+    schema is made in several transactions. So the service and the command line, started together for the first time,
+    would each meet half of the other's file. After `BUSY_S`, as beside a suspended process, SQLite's own locks judge.
+    Raises `OSError`.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + BUSY_S
+        while not _is_locked(descriptor) and time.monotonic() < deadline:
+            time.sleep(LOCK_LOOK_S)
+        yield
+    finally:
+        os.close(descriptor)  # and with it the lock
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def copy_in_memory(path: Path, migrations: Migrations) -> Database:

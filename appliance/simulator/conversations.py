@@ -53,7 +53,6 @@ LEAST_SAID, MORE_SAID = 500, 5_000  # bytes that the client sends: a few request
 LEAST_HEARD, MORE_HEARD = 5_000, 2_000_000  # bytes that it receives: from an icon to pictures
 EPHEMERAL_PORTS = (32_768, 60_999)  # Linux's own range
 
-GREETS_S = 5.0  # after the start, when the capture is attached
 LEASE_S = 600.0  # after which a device asks for its address again
 
 SCAN_PORTS_S = 16.0  # ports a second that a scanner tries: 48 in the first minute's 3 s, a `medium` incident
@@ -95,12 +94,13 @@ def scan_frames(population: Population, act: Act, at_s: float, tick_s: float) ->
         yield tcp(ends.reversed(), SYN | ACK if port in OPEN_PORTS else RST | ACK, 0, number + 1)
 
 
-def greeting_frames(population: Population, users: list[Device], at_s: float, tick_s: float) -> Iterator[bytes]:
-    """The frames of devices that ask for an address within a tick: each once in a lease, a moment after the former."""
-    for number, device in enumerate(population.devices):
-        name = NAMES[number] if number < len(NAMES) else ""
-        asks_s = GREETS_S + number * tick_s
-        if device in users and name and at_s >= asks_s and (at_s - asks_s) % LEASE_S == 0:
+def greeting_frames(population: Population, users: list[Device], tick: int, tick_s: float) -> Iterator[bytes]:
+    """The frames of devices that ask for an address within a tick: each once in a lease, a tick after the former.
+
+    `tick`: counted from the first that is captured, however long the service takes to begin.
+    """
+    for number, (device, name) in enumerate(zip(population.devices, NAMES, strict=False)):
+        if device in users and name and (tick - number) % round(LEASE_S / tick_s) == 0:
             yield dhcp_request(device.mac, f"{name}-{population.index + 1}")
 
 

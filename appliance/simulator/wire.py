@@ -107,6 +107,7 @@ class Wire:
         self._is_denied = is_denied
         self._buffer = buffer
         self._tick = 0
+        self._first_captured: dict[str, int] = {}  # tick, by interface
         self._limits: Sequence[TrafficLimit] = ()
         self._settled_s = 0.0
         self._totals = {device: Traffic() for one in populations for device in one.devices}
@@ -217,7 +218,9 @@ class Wire:
             return not is_denied and not self._is_stopped(interface, server, at_s)
 
         frames = [*visit_frames(population, users, TICK_S, chance, may_visit)]
-        frames += greeting_frames(population, users, at_s, TICK_S)
+        if interface in self._buffer.interfaces:
+            first = self._first_captured.setdefault(interface, self._tick)
+            frames += greeting_frames(population, users, self._tick - first, TICK_S)
         if self._acts(ActKind.ARRIVAL, population, at_s) and self._may_pass(population, population.devices[-1], at_s):
             frames += arrival_frames(population)
         for act in self._acts(ActKind.SCAN, population, at_s):

@@ -27,6 +27,7 @@ def test_a_block_is_told_before_it_is_done_and_undone_by_one_click(desk: Desk, b
     expect(dialog.locator(".consequence")).to_contain_text("Blocks 203.0.113.77 for Radiology until")
     dialog.get_by_role("button", name=re.compile("^Block until")).click()
     expect(blocks.locator(".toast")).to_contain_text("Blocked 203.0.113.77")
+    blocks.get_by_role("button", name="Undo").focus()  # which it stays for, however long the looks take
     expect(blocks.get_by_role("row", name="203.0.113.77")).to_be_visible()
     assert [one["address"] for one in desk.service.ask("ip:list", {"contains": "203.0.113.77"})["blocks"]]
     blocks.get_by_role("button", name="Undo").click()
@@ -41,6 +42,7 @@ def test_a_scheduled_block_is_allowed_for_a_while_and_goes_with_its_schedule(des
     row, schedules = blocks.get_by_role("row", name=address), blocks.get_by_role("region", name="Schedules")
     row.get_by_role("button", name=f"Allow {address} for 30 minutes").click()
     expect(blocks.locator(".toast")).to_contain_text(f"Allowed {address} until")
+    blocks.locator(".toast").get_by_role("button", name="Undo").focus()
     expect(row).to_have_count(0)
     expect(schedules).to_contain_text(f"Allows {address}")
     blocks.locator(".toast").get_by_role("button", name="Undo").click()
@@ -86,6 +88,7 @@ def test_a_grant_connects_a_department_that_was_cut_off_and_is_undone_by_one_cli
         expect(dialog.locator(".consequence")).to_contain_text("is connected again at once")
         dialog.get_by_role("button", name="Grant 4").click()
         expect(page.locator(".toast")).to_contain_text("Finance has 4 GiB more today.")
+        page.locator(".toast").get_by_role("button", name="Undo").focus()
         assert daily_of(desk, "finance")["granted"] == 4 << 30
         expect(page.get_by_role("row", name="Finance")).to_contain_text("+4")
         page.locator(".toast").get_by_role("button", name="Undo").click()

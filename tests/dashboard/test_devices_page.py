@@ -22,6 +22,7 @@ def test_an_operator_names_a_device_and_everybody_sees_it_by_that_name(desk: Des
         dialog.get_by_label("Name", exact=True).fill("<b>Second floor</b> printer-3")
         dialog.get_by_role("button", name="Rename to").click()
         expect(page.locator(".toast")).to_contain_text("lab-printer-3 is <b>Second floor</b> printer-3 now.")
+        page.locator(".toast").get_by_role("button", name="Undo").focus()
         expect(page.get_by_role("row", name="Second floor")).to_be_visible()
         expect(page.locator(".panel .facts")).to_contain_text("your own label; it calls itself lab-printer-3")
         expect(page.locator(".toast").get_by_role("button", name="Undo")).to_be_visible()

@@ -32,6 +32,7 @@ from appliance.system.storage.sqlite import (
     code_of,
     copy_in_memory,
     fold_whole,
+    make_database,
     move_aside,
     moved_aside,
     open_database,
@@ -269,6 +270,7 @@ class SqliteAuditStore:
 
 def _opened(path: Path) -> Database:
     with alone_in(path.parent):  # the command line opens it too
+        make_database(path, migrations)
         database = open_database(path, migrations, ["synchronous = FULL"], is_private=True, is_checked=True)
     try:
         found = database.table("entry").columns_dict.keys()

@@ -29,6 +29,7 @@ from appliance.system.storage.sqlite import (
     code_of,
     copy_in_memory,
     fold_whole,
+    make_database,
     open_database,
     require_sound,
 )
@@ -83,6 +84,7 @@ class SqlitePeopleStore:
         try:
             with alone_in(path.parent):  # the command line opens it too
                 _require_content(path)
+                make_database(path, migrations)
                 # Password hashes must not be open to guessing, and damage must show now instead of during a login.
                 writer = open_database(path, migrations, (), is_private=True, is_checked=True)
             reader = Database(sqlite3.connect(path, timeout=LOOP_BUSY_S), execute_plugins=False)

@@ -24,7 +24,9 @@ from appliance.system.storage.files import sync
 log = logging.getLogger(__name__)
 
 BUSY_S = 5.0  # patience with another connection's lock, such as the command line's, which is held for moments
-LOCK_LOOK_S = 0.01  # between two looks whether another process has opened what it opens, which takes 20 ms
+# Patience with another process that opens a file, and how often it is looked at. Making one takes 20 ms, and seconds on
+# a slow card; nothing but a suspended process takes a minute.
+OPENING_S, LOOK_S = 60.0, 0.01
 LOOP_BUSY_S = 0.02  # the same in the event loop, where everybody waits: what must not be lost is tried again
 NO_FILE = Path("/dev/null/none")  # exists nowhere
 MIGRATIONS = "_sqlite_migrations"  # by which sqlite-utils knows a schema
@@ -88,20 +90,44 @@ def open_database(
     return database
 
 
+def make_database(path: Path, migrations: Migrations) -> None:
+    """Make a missing file that only its owner may read, whole or not at all: a killed program leaves no empty one.
+
+    Raises `sqlite3.Error` and `OSError`.
+    """
+    if path.exists() or path.is_symlink():  # a link that leads nowhere is no missing file
+        return
+    draft = path.with_name(f"{path.name}.new")
+    _delete(draft)
+    try:
+        open_database(draft, migrations, (), is_private=True).close()
+        sync(draft)
+        draft.rename(path)
+    except (OSError, sqlite3.Error):
+        _delete(draft)
+        raise
+    sync(path.parent)
+
+
+def _delete(path: Path) -> None:
+    for suffix in ("", *LOGS):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Wait until no other process is opening a database in this folder, and keep such others waiting.
 
     SQLite does not wait for another connection that turns the same new file into WAL mode: it fails at once. And a
     schema is made in several transactions. So the service and the command line, started together for the first time,
-    would each meet half of the other's file. After `BUSY_S`, as beside a suspended process, SQLite's own locks judge.
+    would each meet half of the other's file. After a minute, as beside a suspended process, SQLite's own locks judge.
     Raises `OSError`.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        deadline = time.monotonic() + BUSY_S
+        deadline = time.monotonic() + OPENING_S
         while not _is_locked(descriptor) and time.monotonic() < deadline:
-            time.sleep(LOCK_LOOK_S)
+            time.sleep(LOOK_S)
         yield
     finally:
         os.close(descriptor)  # and with it the lock
@@ -223,8 +249,7 @@ def move_aside(path: Path, wall: datetime, most: int) -> Path:
     """
     former = moved_aside(path)
     if len(former) >= most and former[-1].is_file():
-        for suffix in ("", *LOGS):
-            former[-1].with_name(former[-1].name + suffix).unlink(missing_ok=True)
+        _delete(former[-1])
     moved = path.with_name(f"{path.name}.damaged-{wall:%Y%m%dT%H%M%S.%fZ}")
     for suffix in ("", *LOGS):
         part = path.with_name(path.name + suffix)

@@ -1,5 +1,8 @@
 import sqlite3
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,6 +18,14 @@ from appliance.server.access import Authenticator
 from appliance.system.storage import people_store as module
 from appliance.system.storage.people_store import PeopleStoreUnavailable, SqlitePeopleStore
 
+MOST_MADE = 20
+MAKES = f"""
+import pathlib, sys
+from appliance.system.storage.people_store import SqlitePeopleStore
+print(flush=True)
+for number in range({MOST_MADE}):
+    SqlitePeopleStore(pathlib.Path(sys.argv[1], f"{{number}}.sqlite3"))
+"""
 WALL = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANNA = Person("anna", Role.ADMIN, None)
 HEAD = Person("ben", Role.OPERATOR, frozenset({"dept123", "dept456"}))
@@ -54,6 +65,20 @@ def test_people_and_tickets_survive_a_restart_as_they_were(register: SqlitePeopl
         assert again.person("nobody") is None
         assert {one.id: one for one in again.tokens()} == {one.id: one for one in register.tokens()}
         assert again.tokens()[0].departments in (None, frozenset({"dept123"}))
+
+
+@pytest.mark.parametrize("after_s", [0.001, 0.004, 0.009, 0.015, 0.022])
+def test_a_program_that_is_killed_while_it_makes_the_file_leaves_none_or_a_whole_one(
+    after_s: float, tmp_path: Path
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", MAKES, tmp_path], stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        time.sleep(after_s)
+        program.kill()
+    for number in range(MOST_MADE):
+        with closing(SqlitePeopleStore(tmp_path / f"{number}.sqlite3")) as again:
+            assert again.people() == []
 
 
 def test_a_name_is_given_once(register: SqlitePeopleStore) -> None:

@@ -6,7 +6,7 @@ from enum import IntEnum
 class FrameLayout(IntEnum):
     """Fields of R6, the kernel's view of the frame (linux/bpf.h: struct __sk_buff)."""
 
-    LENGTH, MARK, PROTOCOL, TAGGED, TAG, INTERFACE = 0, 8, 16, 20, 24, 40
+    LENGTH, MARK, PROTOCOL, TAGGED, TAG, INTERFACE, DATA, DATA_END = 0, 8, 16, 20, 24, 40, 76, 80
 
 
 class Scratch(IntEnum):

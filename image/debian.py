@@ -87,6 +87,7 @@ def make_root(manifest: Manifest, lock: Iterable[Package], work: Path) -> Path:
     pinned = {how: [f"{one.name}={one.version}" for one in lock if one.how == how] for how in ("installed", "unpacked")}
     (work / "unpacked").mkdir(parents=True)
     (work / "lists").mkdir()
+    (work / "preferences").write_text(preferences(lock))
     tar, hook = work / "root.tar", f"cd {HERE.parent} && /usr/bin/python3 -B -m image.debian"
     run(
         [
@@ -94,9 +95,11 @@ def make_root(manifest: Manifest, lock: Iterable[Package], work: Path) -> Path:
             f"--components={','.join(manifest.components)}",
             f"--include={','.join(pinned['installed'] or manifest.installed)}",
             "--aptopt=APT::Install-Recommends \"false\"", "--dpkgopt=force-unsafe-io",
+            "--aptopt=Acquire::Retries \"3\"", # one of 200 downloads that fails does not end the build
             *(f"--dpkgopt=path-exclude={one}" for one in EXCLUDED),
             *(f"--dpkgopt=path-include={one}" for one in INCLUDED),
             "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+            f'--setup-hook=cp {work}/preferences "$1"/etc/apt/preferences.d/lock',
             f'--extract-hook={hook} place "$1"',
             f'--essential-hook={hook} link "$1"',  # usr-is-merged has taken the link away
             f'--customize-hook={hook} remove "$1"',
@@ -108,6 +111,14 @@ def make_root(manifest: Manifest, lock: Iterable[Package], work: Path) -> Path:
         env=os.environ | {"SOURCE_DATE_EPOCH": str(manifest.epoch), "LC_ALL": "C.UTF-8"},
     )  # fmt: skip
     return tar
+
+
+def preferences(lock: Iterable[Package]) -> str:
+    """Return apt's preferences for the versions of the lock (apt_preferences(5)).
+
+    What every Debian has is installed without a word about versions, by the latest ones; the lock's would be older.
+    """
+    return "".join(f"Package: {one.name}\nPin: version {one.version}\nPin-Priority: 1001\n\n" for one in lock)
 
 
 def download(folder: Path, names: Iterable[str]) -> None:

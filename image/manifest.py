@@ -10,6 +10,8 @@ from typing import NamedTuple
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
 LOCK = HERE / "packages.lock"
+# Of what a program has said that failed. mmdebstrap repeats its whole command with 200 packages, after the reason.
+MOST_LINES, LONGEST_LINE = 60, 300
 
 
 class Package(NamedTuple):
@@ -86,5 +88,6 @@ def run(command: Sequence[str | Path], **more: object) -> str:
         [str(word) for word in command], capture_output=True, text=True, check=False, **more
     )
     if done.returncode:
-        raise SystemExit(f"{command[0]} failed ({done.returncode}):\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+        said = "\n".join(line[:LONGEST_LINE] for line in f"{done.stdout}\n{done.stderr}".splitlines()[-MOST_LINES:])
+        raise SystemExit(f"{command[0]} failed ({done.returncode}):\n{said}")
     return str(done.stdout)

@@ -2,13 +2,14 @@
 
 import json
 import re
+import subprocess
 from email.message import Message
 from pathlib import Path
 
 import pytest
 
-from image.debian import paragraphs
-from image.manifest import LOCK, PROJECT, Package, differences, lock_text, read_lock, read_manifest
+from image.debian import paragraphs, preferences
+from image.manifest import LOCK, PROJECT, Package, differences, lock_text, read_lock, read_manifest, run
 from image.papers import bill, page_components, python_component
 
 ONE = Package("installed", "bash", "5.2-1", "arm64", "a" * 64)
@@ -33,6 +34,27 @@ def test_every_python_package_of_the_lock_has_a_hash() -> None:
     requirements = [line for line in lines if line and not line.lstrip().startswith("#")]
     assert requirements
     assert [line for line in requirements if "--hash=sha256:" not in line] == []
+
+
+def test_apt_prefers_the_versions_of_the_lock_to_later_ones(tmp_path: Path) -> None:
+    """By this computer's own apt: above 1000 it takes a version also where a later one is there."""
+    version = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Version}", "dpkg"], capture_output=True, text=True, check=True
+    )
+    pinned = tmp_path / "preferences"
+    pinned.write_text(preferences([ONE, Package("installed", "dpkg", version.stdout, "amd64", "a" * 64)]))
+    command = ["apt-cache", "-o", f"Dir::Etc::preferences={pinned}", "policy", "dpkg"]
+    policy = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"*** {version.stdout} 1001" in policy.stdout
+
+
+def test_the_reason_of_a_program_that_failed_is_shown_also_before_much_that_follows() -> None:
+    script = "echo 'E: the reason'; head -c 9000 /dev/zero | tr '\\0' x; echo; exit 25"
+    with pytest.raises(SystemExit) as ended:
+        run(["sh", "-c", f"{{ {script}; }} >&2"])
+    assert "sh failed (25)" in str(ended.value)
+    assert "E: the reason" in str(ended.value)
+    assert len(str(ended.value)) < 1000
 
 
 @pytest.mark.parametrize("field", ["version", "sha256", "architecture"])

@@ -17,6 +17,7 @@ from tests.ports import reserve_port
 PATIENCE_S = 900
 # Beside much other work a computer is emulated so slowly that its watchdog takes it for hung.
 UNWATCHED = {"APPLIANCE_QEMU": "-action watchdog=none"}
+COUNTERS = r"Boot counters: order (.*), A (\d), B (\d)\n"  # what U-Boot says, by boot.cmd
 TIMER_HZ = 62_500_000  # of QEMU's processor (its GTIMER_SCALE)
 SSH = ("StrictHostKeyChecking=no", "ConnectTimeout=20", "ServerAliveInterval=20", "ServerAliveCountMax=6")
 
@@ -90,6 +91,13 @@ class Virtual:
             self._program.wait()
             self._program = None
 
+    def restart(self) -> None:
+        """Start it again in order; returns when U-Boot runs again."""
+        starts = len(self.counters_at_starts())
+        # An answer comes before the connection ends: a call without one would be made again after the restart.
+        self.run("(sleep 1; systemctl reboot) </dev/null >/dev/null 2>&1 &")
+        self.wait_for(COUNTERS, times=starts + 1)
+
     def wait_for_end(self) -> None:
         """Wait until it has switched itself off."""
         if self._program is not None:
@@ -123,6 +131,10 @@ class Virtual:
     def tries(self, root: str) -> list[str]:
         """How many tries a root had left at each of its starts since the latest power-on, by U-Boot's words."""
         return re.findall(rf"Root {root}; (\d) more tries", self.serial)
+
+    def counters_at_starts(self) -> list[tuple[str, str, str]]:
+        """What U-Boot found at each of its starts since the latest power-on: the order, and the tries of A and B."""
+        return re.findall(COUNTERS, self.serial)
 
     def counters(self) -> dict[str, str]:
         """The counters of boots as they are on the card."""

@@ -137,7 +137,7 @@ def bundle_fault(bundle: BundleFacts, compatible: str, running: RunningRoot) -> 
     for version, what in ((bundle.version, "the bundle"), (running.version, "the root that runs")):
         if not _VERSION.fullmatch(version):
             return f'the version of {what}, "{version[:64]}", has no time of its source; make it with image/bundle'
-    if bundle.version[_TIME] < running.version[_TIME]:
+    if _is_older(bundle.version, running.version):
         return (
             f"it is older ({bundle.version}) than what runs ({running.version}), and may have faults that are mended;"
             " to go back, start the other root, or flash the card"
@@ -148,7 +148,11 @@ def bundle_fault(bundle: BundleFacts, compatible: str, running: RunningRoot) -> 
 def is_news(bundle: BundleFacts, running: RunningRoot, latest: Update | None) -> bool:
     """Whether nobody needs to be asked about this bundle: it is newer, and it has not been tried in vain."""
     is_tried = latest is not None and latest.version == bundle.version and latest.state is UpdateState.RETURNED
-    return bundle.version[_TIME] > running.version[_TIME] and not is_tried
+    return _is_older(running.version, bundle.version) and not is_tried
+
+
+def _is_older(version: str, than: str) -> bool:
+    return version[_TIME] < than[_TIME]
 
 
 def failed(update: Update, reason: str) -> Update:
@@ -166,6 +170,13 @@ def after_start(update: Update, running: RunningRoot, boot: str, why: str) -> Up
     update = replace(update, boot=boot)
     if update.state in UNDER_WAY:
         return failed(update, "the computer started again before it was installed; order it again")
+    is_former = _is_older(running.version, update.version)  # a root that somebody has written by hand is no return
+    if update.state is UpdateState.CONFIRMED and update.root != running.root and is_former:
+        return _returned(
+            update,
+            f"root {update.root} was confirmed, and then started three times in a row without proving itself again:"
+            " it hung, had no power, or was left by hand",
+        )
     if update.state not in {UpdateState.INSTALLED, UpdateState.TRIAL}:
         return update
     if update.root == running.root:
@@ -175,6 +186,10 @@ def after_start(update: Update, running: RunningRoot, boot: str, why: str) -> Up
         if update.starts
         else f"root {update.root} did not come as far as its service: it did not start, or hung"
     )
+    return _returned(update, reason)
+
+
+def _returned(update: Update, reason: str) -> Update:
     return replace(update, state=UpdateState.RETURNED, reason=reason[:MOST_REASON])
 
 

@@ -90,6 +90,15 @@ def test_when_the_former_root_runs_again_the_update_has_returned_for_the_reason_
     assert len(after_start(update, A, "three", "x" * 100_000).reason) == 500
 
 
+def test_a_confirmed_update_has_returned_when_the_former_root_runs_again() -> None:
+    done = confirmed(replace(INSTALLED, state=UpdateState.TRIAL, starts=1))
+    told = after_start(done, A, "three", "")
+    assert told.state is UpdateState.RETURNED
+    assert "root B was confirmed, and then started three times in a row" in told.reason
+    newer = RunningRoot("A", "20261203T000000Z-00000000000000cc")  # somebody has written it by hand
+    assert after_start(done, newer, "three", "") == replace(done, boot="three")
+
+
 def test_what_was_under_way_when_the_power_failed_has_failed() -> None:
     for state in (UpdateState.FETCHING, UpdateState.CHECKING, UpdateState.INSTALLING):
         after = after_start(replace(INSTALLED, state=state, percent=50), A, "two", "")

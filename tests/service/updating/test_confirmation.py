@@ -12,6 +12,7 @@ from appliance.core.operations.update import RunningRoot, Update, UpdateState
 from appliance.service.updating.confirmation import PATIENCE_S, PROOF_S, TASKS, Confirmation
 from appliance.service.updating.order_folder import order_folder
 from image.manifest import HERE
+from tests.end_to_end.unit import Unit
 
 NEW, FORMER = (
     RunningRoot("B", "20261201T000000Z-00000000000000bb"),
@@ -139,7 +140,7 @@ def test_a_card_that_takes_nothing_is_not_the_roots_fault(card: Card, tmp_path: 
 
 
 class Shell:
-    """The script that leaves a root, in a root folder of its own, with programs that only take notes."""
+    """The scripts that leave a root, or end it in order, in a root folder of its own, with programs that take notes."""
 
     def __init__(self, top: Path) -> None:
         self.top = top
@@ -154,17 +155,25 @@ class Shell:
             (top / name).write_text(text)
         programs = top / "programs"
         programs.mkdir()
-        for name, answer in (("fw_setenv", ""), ("sync", ""), ("systemctl", "timeout")):
+        for name, answer in (("fw_setenv", ""), ("fw_printenv", "2"), ("sync", ""), ("systemctl", "timeout")):
             text = f'#!/bin/sh\necho {name} "$@" >>{top}/calls\necho {answer}\n'
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
 
     def leave(self) -> list[str]:
+        """What it calls where the root has not proved itself."""
+        return self._run("return")
+
+    def end(self) -> list[str]:
+        """What it calls at an orderly end."""
+        return self._run("keep-tries")
+
+    def _run(self, name: str) -> list[str]:
         environment = os.environ | {"APPLIANCE_TOP": str(self.top), "PATH": f"{self.top}/programs:{os.environ['PATH']}"}
-        program = HERE / "root/usr/lib/appliance/return"
+        program = HERE / "root/usr/lib/appliance" / name
         subprocess.run([program], env=environment, check=True, capture_output=True)
-        calls = self.top / "calls"
-        return [one for one in calls.read_text().splitlines() if "show" not in one] if calls.exists() else []
+        calls, asked = self.top / "calls", ("systemctl show", "fw_printenv")
+        return [one for one in calls.read_text().splitlines() if not one.startswith(asked)] if calls.exists() else []
 
     @property
     def why(self) -> str:
@@ -190,3 +199,24 @@ def test_a_root_that_has_worked_before_stays(tmp_path: Path) -> None:
     (tmp_path / "data/confirmed").write_text(f"{FORMER.version}\n{NEW.version}\n")
     assert shell.leave() == []
     assert shell.why == ""
+
+
+def test_an_orderly_end_costs_a_root_that_has_worked_before_no_try(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    assert shell.end() == []  # it has not worked yet
+    (tmp_path / "data/confirmed").write_text(f"{FORMER.version}\n{NEW.version}\n")
+    assert shell.end() == ["fw_setenv BOOT_B_LEFT 3"]
+
+
+def test_an_orderly_end_while_an_update_is_on_trial_costs_a_try(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    (tmp_path / "data/confirmed").write_text(f"{NEW.version}\n")  # the same version, installed once more
+    (tmp_path / "run/appliance-trial").touch()
+    assert shell.end() == []
+
+
+def test_the_tries_are_given_back_while_the_boot_partition_is_mounted() -> None:
+    unit = Unit(HERE / "root/etc/systemd/system/appliance-first-start.service")
+    assert unit["ExecStop"] == "/usr/lib/appliance/keep-tries"
+    assert "boot-firmware.mount" in unit.words("After")
+    assert "shutdown.target" in unit.words("Conflicts")

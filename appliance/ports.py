@@ -271,6 +271,9 @@ class Backups(Protocol):
     def end(self) -> None:
         """End the one that goes on; nothing of it is left."""
 
+    def settle(self) -> None:
+        """Wait until it has ended and writes nothing more."""
+
 
 class PageBackups(Protocol):
     """Makes a backup that the page fetches, or restores one that it gives; one at a time, beside the event loop.

@@ -171,9 +171,10 @@ def build_appliance(*, config: Config, machine: Machine, state_dir: Path, trial:
     """The appliance over this machine. Raises `CannotStart`, `AccessError`."""
     authentication, disk = Authentication(config, machine, state_dir), open_disk(machine, state_dir, trial)
     fanout, release = Fanout(simulated=machine.is_simulated, alerts=disk.alerts), ReleaseRequest()
-    hold = StateHold([*disk.held, *authentication.files, fanout], Semaphore())
     desk = build_notifications(config, disk.state.store.notices, state_dir, is_simulated=machine.is_simulated)
     backups = None if machine.is_simulated else _backups_over(config, disk, state_dir, trial)
+    held = [*disk.held, *authentication.files, fanout]
+    hold = StateHold(held if backups is None else [*held, backups], Semaphore())
     base = lay_foundation(config, machine, disk, fanout, authentication, desk=desk, hold=hold, backups=backups)
     monitors = build_monitors(base, disk=disk, authentication=authentication, trial=trial)
     hold.savers = monitors.savers
@@ -208,7 +209,8 @@ def _backups_over(config: Config, disk: Disk, state_dir: Path, trial: ConfigTria
 
     facts = {"place": place, "state_dir": str(state_dir)}
     facts |= {name: getattr(section, name) for name in ("secret", "keep", "user", "password", "ca")}
-    process, at = BackupProcess(facts, lambda: trial.read().path), time.fromisoformat(section.at)
+    process = BackupProcess(facts, lambda: trial.read().path, aside_in_turn())
+    at = time.fromisoformat(section.at)
     return BackupWatch(process, at=at, zone=config.zone, is_held=lambda: disk.state.store.is_held)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,35 @@ CHANGES = (
     "renameat2,unlink,unlinkat,mkdir,mkdirat,link,linkat,symlink,symlinkat,chmod,fchmod,fchmodat,utimensat,msync"
 )
 OPENS_TO_WRITE = re.compile(r"open(?:at)?\(.*O_(?:WRONLY|RDWR|CREAT|TRUNC)")
+# A web server that says that it has nothing, and takes what is put to it only once there is the file `takes`.
+SERVER = """
+import sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+class Server(BaseHTTPRequestHandler):
+    def answer(self, status):
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_HEAD(self):
+        self.answer(404)
+
+    def do_PUT(self):
+        print("PUT", flush=True)
+        while not Path(sys.argv[1]).exists():
+            time.sleep(0.1)
+        self.rfile.read(int(self.headers["Content-Length"]))
+        print("taken", flush=True)
+        self.answer(201)
+
+    do_DELETE = do_HEAD
+
+server = ThreadingHTTPServer(("", 8080), Server)
+print("ready", flush=True)
+server.serve_forever()
+"""
 CHECKPOINTS = 2  # of the books, a minute apart: one falls due while everything is held, whenever it began
 
 
@@ -88,6 +118,34 @@ def test_in_maintenance_not_a_byte_is_written_and_the_traffic_is_filed_afterward
     with appliance, appliance.client() as client:
         told = client.wait_for("usage:update", lambda data: data["departmentId"] == DEPARTMENT)
         assert told["metrics"]["bytesTransferred"] >= used
+
+
+@pytest.mark.slow
+def test_a_backup_that_goes_on_gives_way_before_the_order_is_answered_and_is_made_afterwards(
+    gateway: Network, tmp_path: Path
+) -> None:
+    takes, trace = tmp_path / "takes", tmp_path / "trace"
+    server = gateway.uplink.spawn([sys.executable, "-u", "-c", SERVER, str(takes)], ready="ready")
+    section = f'[backup]\nurl = "http://{gateway.uplink.ipv4}:8080/nas/"\nsecret = "backup"\n'
+    appliance = Installed(gateway, tmp_path, "", section)
+    (appliance.state / "secrets").mkdir(parents=True)
+    (appliance.state / "secrets/backup").write_text("correct horse battery\n")
+    appliance.start()
+    assert appliance.program is not None
+    pid = appliance.program.process.pid
+    server.wait_for("PUT", within_s=120)
+    assert [*appliance.state.glob("backup-*/*")], "its copy is in the state directory meanwhile"
+    with appliance.client() as client:
+        assert client.call("maintenance:start", {"duration": 3600})["success"]
+        before = files_of(appliance.state)
+        assert not [*appliance.state.glob("backup-*")]
+        with traced(pid, trace):
+            client.wait_for("usage:update", count=updates(client) + 40)
+        assert writes_below(appliance.state, trace) == []
+        assert files_of(appliance.state) == before
+        takes.touch()
+        assert client.call("maintenance:stop")["success"]
+        server.wait_for("taken", within_s=120)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 from appliance.service.backup.daily_backup import BackupProcess, make
 from appliance.service.backup.state_backup import BackupFailed
 from appliance.system.backup_file import read_backup
+from appliance.system.storage.sqlite import at_once
 from appliance.system.storage.store import SqliteStore
 
 PASSPHRASE = "correct horse battery"
@@ -44,7 +45,7 @@ def outcome(process: BackupProcess) -> str:
 
 
 def test_a_process_makes_one_file_for_each_day_that_its_passphrase_opens(facts: dict[str, Any], tmp_path: Path) -> None:
-    process = BackupProcess({key: value for key, value in facts.items() if key != "config_file"}, lambda: "")
+    process = BackupProcess({key: value for key, value in facts.items() if key != "config_file"}, lambda: "", at_once)
     process.begin(DAY)
     assert outcome(process) == ""
     [file] = Path(facts["place"]).iterdir()
@@ -66,14 +67,14 @@ def test_the_latest_few_are_kept_and_other_files_are_left_alone(facts: dict[str,
 
 
 def test_why_there_is_none_is_told(facts: dict[str, Any]) -> None:
-    own = BackupProcess({**facts, "place": "http://127.0.0.1:1/"}, lambda: "")
+    own = BackupProcess({**facts, "place": "http://127.0.0.1:1/"}, lambda: "", at_once)
     own.begin(DAY)
     assert outcome(own) == "no backup is sent to 127.0.0.1: it is this computer"
-    gone = BackupProcess({**facts, "place": "/nowhere"}, lambda: "")
+    gone = BackupProcess({**facts, "place": "/nowhere"}, lambda: "", at_once)
     gone.begin(DAY)
     assert outcome(gone) == "/nowhere is not there; is its disk or server mounted?"
     (Path(facts["state_dir"]) / "secrets/backup").unlink()
-    process = BackupProcess(facts, lambda: "")
+    process = BackupProcess(facts, lambda: "", at_once)
     process.begin(DAY)
     assert "secrets/backup cannot be read" in outcome(process)
     (Path(facts["state_dir"]) / "secrets/backup").write_text("short\n")
@@ -82,10 +83,27 @@ def test_why_there_is_none_is_told(facts: dict[str, Any]) -> None:
 
 
 def test_one_that_is_ended_leaves_no_half_a_backup(facts: dict[str, Any]) -> None:
-    process = BackupProcess(facts, lambda: "")
+    process = BackupProcess(facts, lambda: "", at_once)
     process.begin(DAY)
     process.end()
     outcome(process)  # before or after it began to write, as it happens
     assert not [*Path(facts["place"]).glob("*.new"), *Path(facts["state_dir"]).glob("backup-*")]
     make(facts, DAY)
     assert names(facts) == ["26-11-29.backup"]
+
+
+def test_who_waits_for_one_that_is_ended_waits_until_it_writes_nothing_more(facts: dict[str, Any]) -> None:
+    state = Path(facts["state_dir"])
+    (state / "lists").mkdir()
+    with (state / "lists/long").open("wb") as file:
+        file.truncate(400_000_000)  # it takes a while to pack and to seal
+    process = BackupProcess(facts, lambda: "", at_once)
+    process.begin(DAY)
+    deadline = time.monotonic() + PATIENCE_S
+    while not [*state.glob("backup-*")]:
+        assert time.monotonic() < deadline, "it does not begin"
+        time.sleep(0.01)
+    process.end()
+    process.settle()
+    assert process.outcome() is not None
+    assert not [*state.glob("backup-*")]

@@ -2,7 +2,7 @@
 
 A day whose backup fails is tried again, less and less often, until it is made or the next day's is due; meanwhile it is
 a trouble, of which notifications tell. None begins while the time is not known or in maintenance, when nothing may be
-written to the state directory.
+written to the state directory: one that goes on then gives way, and is begun again afterwards.
 """
 
 import logging
@@ -29,6 +29,7 @@ class BackupWatch:
         self._done: date | None = None
         self._fault: str | None = None
         self._failures, self._not_before_s = 0, 0.0
+        self._gives_way = False
 
     def step(self, now: Moment) -> None:
         """Begin the backup that is due, and take note of how one has ended."""
@@ -46,6 +47,19 @@ class BackupWatch:
         """End the one that goes on, with the service."""
         self._backups.end()
 
+    def hold(self) -> None:
+        """End the one that goes on, because nothing may be written any more."""
+        if self._running is not None:
+            self._gives_way = True
+            self._backups.end()
+
+    def settle(self) -> None:
+        """Wait until it has ended."""
+        self._backups.settle()
+
+    def release(self) -> None:
+        """The next step begins it again."""
+
     def troubles(self, now: Moment) -> Sequence[str]:
         """A sentence while the latest backup has failed."""
         del now
@@ -60,7 +74,10 @@ class BackupWatch:
         outcome = self._backups.outcome()
         if outcome is None:
             return
-        self._running = None
+        self._running, gave_way, self._gives_way = None, self._gives_way, False
+        if outcome != "" and gave_way:
+            log.info("the backup of %s gives way to maintenance, and is made afterwards", day)
+            return
         if outcome == "":
             log.info("the backup of %s is made", day)
             self._done, self._fault, self._failures, self._not_before_s = day, None, 0, 0.0

@@ -23,11 +23,15 @@ from typing import Any
 
 from appliance.core.alerting.channels import SecretMissing
 from appliance.core.refusal import Refused
+from appliance.monitor.operations.config_trial import Aside
 from appliance.service.backup.state_backup import BackupFailed, back_up, pass_on
 from appliance.system.outlets.secret_folder import secret_reader
 from appliance.system.web.backup_store import BackupStore
 from appliance.system.web.web_source import NotFetched
 
+# A process that was ended removes what it has written so far. One that is stuck, at a server that does not answer, is
+# killed after so many seconds: who waits for it is a person who wants to pull the plug.
+ENDS_WITHIN_S = 20.0
 LONGEST_S = 3600.0  # of a backup of the largest history to a slow server; one that hangs is given up
 PROGRAM = "from appliance.service.backup.daily_backup import main; main()"
 _NOT_A_NAME = re.compile(r"[^a-z0-9.-]+")
@@ -36,9 +40,12 @@ _NOT_A_NAME = re.compile(r"[^a-z0-9.-]+")
 class BackupProcess:
     """`ports.Backups`, by a process for each."""
 
-    def __init__(self, facts: dict[str, Any], config_path: Callable[[], str]) -> None:
-        """`facts`: what `main` needs, but for the day and the configuration file. `config_path`: raises `Refused`."""
-        self._facts, self._config_path = facts, config_path
+    def __init__(self, facts: dict[str, Any], config_path: Callable[[], str], aside: Aside) -> None:
+        """`facts`: what `main` needs, but for the day and the configuration file. `config_path`: raises `Refused`.
+
+        `aside`: waits beside the event loop.
+        """
+        self._facts, self._config_path, self._aside = facts, config_path, aside
         self._process: subprocess.Popen[str] | None = None
         self._began_s = 0.0
         self._fault = ""
@@ -78,6 +85,16 @@ class BackupProcess:
         """End the one that goes on, with the service."""
         if self._process is not None:
             self._process.terminate()
+
+    def settle(self) -> None:
+        """Wait until it has ended."""
+        process = self._process
+        if process is None:
+            return
+        try:
+            self._aside(process.wait, ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def main() -> None:

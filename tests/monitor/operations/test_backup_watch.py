@@ -17,6 +17,7 @@ class Scene:
         self.begun: list[date] = []
         self.answer: str | None = ""
         self.passed_s, self.is_trusted, self.is_held = 0.0, True, False
+        self.settled = 0
         self.watch = BackupWatch(self, at=time(2, 30), zone=ZoneInfo("Europe/Berlin"), is_held=lambda: self.is_held)
 
     def begin(self, day: date) -> None:
@@ -27,6 +28,9 @@ class Scene:
 
     def end(self) -> None:
         self.answer = "ended"
+
+    def settle(self) -> None:
+        self.settled += 1
 
     @property
     def now(self) -> Moment:
@@ -79,3 +83,30 @@ def test_none_begins_beside_another_in_maintenance_or_while_the_time_is_not_know
     assert scene.pass_(1) == []
     scene.is_trusted = True
     assert scene.pass_(1) == [29], "the latest day's alone"
+
+
+def test_one_that_goes_on_gives_way_to_maintenance_and_is_begun_again_afterwards() -> None:
+    scene = Scene()
+    scene.answer = None
+    assert scene.pass_(0) == [27]
+    scene.watch.hold()
+    scene.watch.settle()
+    assert (scene.answer, scene.settled) == ("ended", 1)
+    scene.is_held = True
+    assert scene.pass_(60) == []
+    assert scene.watch.troubles(scene.now) == [], "nothing has failed"
+    scene.watch.release()
+    scene.is_held, scene.answer = False, None
+    assert scene.pass_(1) == [27]
+    scene.answer = ""
+    assert scene.pass_(1) == []
+
+
+def test_one_that_was_made_just_before_the_maintenance_is_not_made_again() -> None:
+    scene = Scene()
+    scene.answer = None
+    assert scene.pass_(0) == [27]
+    scene.watch.hold()
+    scene.answer = ""
+    scene.watch.release()
+    assert scene.pass_(60) == []

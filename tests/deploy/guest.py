@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+import uuid
 from pathlib import Path
 from typing import Self
 
@@ -29,7 +30,6 @@ exec systemd-nspawn --quiet --boot --register=no --keep-unit --directory "$2/roo
     --network-bridge={BRIDGE} --bind "$3:{STICK}" --capability=all --link-journal=no --resolv-conf=off --timezone=off \
     --system-call-filter="bpf perf_event_open adjtimex clock_adjtime"
 """
-COMMAND = "command.sh"  # on the stick: words of a command to systemd-run would be expanded by it
 ENVIRONMENT = {"HOME": "/root", "LANG": "C.UTF-8"}
 
 
@@ -97,9 +97,11 @@ class Guest:
         self._carry_out(script)
 
     def _carry_out(self, script: str, *how: str) -> subprocess.CompletedProcess[str]:
-        (self._stick / COMMAND).write_text(script)
-        given = [f"--setenv={name}={value}" for name, value in ENVIRONMENT.items()]
-        words = ["--quiet", "--collect", "--working-directory=/root", *given, "bash", f"{STICK}/{COMMAND}"]
+        # On the stick, because systemd expands the words of a command; by a name of its own, as several may run.
+        name = f"{uuid.uuid4()}.sh"
+        (self._stick / name).write_text(script)
+        given = [f"--setenv={one}={value}" for one, value in ENVIRONMENT.items()]
+        words = ["--quiet", "--collect", "--working-directory=/root", *given, "bash", f"{STICK}/{name}"]
         return self._enter("systemd-run", *how, *words)
 
     def _enter(self, *words: str) -> subprocess.CompletedProcess[str]:

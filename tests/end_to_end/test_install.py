@@ -54,8 +54,13 @@ def install(machine: Computer) -> str:
     return done.stdout
 
 
+def folders(machine: Computer) -> set[Path]:
+    """The folders where shells and man look."""
+    return {one for one in (machine.root / "usr/local/share").rglob("*") if one.is_dir()}
+
+
 def test_it_is_installed_started_told_and_taken_away_without_a_trace(machine: Computer) -> None:
-    root, before = machine.root, machine.written()
+    root, before, shared = machine.root, machine.written(), folders(machine)
     told = install(machine)
     assert machine.calls() == ["daemon-reload", f"--quiet enable {NAMES[1]} {NAMES[0]}", *STARTED]
     assert (root / UNITS / "sysinit.target.wants" / NAMES[1]).is_symlink()
@@ -75,6 +80,7 @@ def test_it_is_installed_started_told_and_taken_away_without_a_trace(machine: Co
     assert machine.calls()[0] == f"--quiet disable --now {NAMES[0]} {NAMES[1]}"
     left = {one for one in machine.written() - before if not one.startswith((STATE, CONFIG))}
     assert left == set()
+    assert folders(machine) == shared
     assert kept == ((root / CONFIG).read_bytes(), (root / STATE / "token.secret").read_bytes())
     done = machine.run(UNINSTALL)
     assert (done.returncode, "nothing to uninstall" in done.stderr) == (1, True)

@@ -13,10 +13,13 @@ from msgspec import UNSET, Struct, UnsetType
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import Light
 from appliance.core.metering.quota import AlertKind, QuotaKind
+from appliance.core.operations.health import ReasonKind
 from appliance.core.operations.maintenance_window import MaintenanceKind, Repeat
 from appliance.core.operations.update import UpdateState
 from appliance.core.refusal import Code
 from appliance.core.traffic.sites import Trend
+
+SentenceValues = dict[str, str | int]  # what a sentence says, by name
 
 
 class Audience(Enum):
@@ -168,7 +171,8 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     `incident_id`: of `incident:get`; `expected`: what would be ordinary; `peers`, `ports`: examples of whom it
     concerned, and where; `devices`: the hardware addresses that sent it; `inside`: whether the source is in the
     department, left out where that is not known; `advice`: what to look at. `known_devices`: which devices of the
-    department source, peers and `devices` are, left out where none is known.
+    department source, peers and `devices` are, left out where none is known. `values`: the numbers and names that
+    `details` and `expected` say, to say them in another language.
     """
 
     type: str
@@ -188,6 +192,7 @@ class IncidentFacts(Part, frozen=True, kw_only=True, rename="camel"):
     inside: bool | UnsetType = UNSET
     advice: str | UnsetType = UNSET
     known_devices: list[IncidentDeviceFacts] | UnsetType = UNSET
+    values: SentenceValues | UnsetType = UNSET
 
     @property
     def source_name(self) -> str:
@@ -218,10 +223,18 @@ class HealthLoss(Part, frozen=True, kw_only=True, rename="camel"):
     points: float
 
 
+class HealthReason(Part, frozen=True, kw_only=True, rename="camel"):
+    """What lowers a health score, or should only be known. `values`: the numbers and names that its sentence says."""
+
+    kind: ReasonKind
+    values: SentenceValues
+
+
 class DepartmentCondition(Part, frozen=True, kw_only=True, rename="camel"):
     """`connected_users`: devices seen in the last 5 minutes; `health_score`: 0..1; `reasons` why it is below 1.
 
-    `losses`: by how much each lowers it; with the score they add up to 1.
+    `losses`: by how much each lowers it; with the score they add up to 1. `kinds`: of `reasons`, in the same order, to
+    say them in another language.
     """
 
     active: bool
@@ -229,6 +242,7 @@ class DepartmentCondition(Part, frozen=True, kw_only=True, rename="camel"):
     health_score: float
     reasons: list[str] | UnsetType = UNSET
     losses: list[HealthLoss] | UnsetType = UNSET
+    kinds: list[HealthReason] | UnsetType = UNSET
     blocks: BlockTally | UnsetType = UNSET
 
 
@@ -322,8 +336,8 @@ class AnalyticsUpdate(DepartmentEvent, frozen=True, kw_only=True, rename="camel"
 class AnomalyFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """`severity`: low, medium, high or critical; `confidence`: 0..1.
 
-    `direction`: up or down, left out for both together; `rate`: bytes per second; `expected`: what is usual then;
-    `since`: when it began; `top`: the host that carries most of it.
+    `direction`: up or down, left out for both together; `rate`: bytes per second; `expected`: what is usual then, by so
+    many `days`; `since`: when it began; `top`: the host that carries most of it, at `top_rate` bytes per second.
     """
 
     type: str
@@ -335,6 +349,8 @@ class AnomalyFacts(Part, frozen=True, kw_only=True, rename="camel"):
     expected: ExpectedRate | UnsetType = UNSET
     since: str | UnsetType = UNSET
     top: str | UnsetType = UNSET
+    days: int | UnsetType = UNSET
+    top_rate: int | UnsetType = UNSET
 
 
 class AnalyticsAnomaly(AlertEvent, frozen=True, kw_only=True, rename="camel"):
@@ -408,7 +424,7 @@ class PanelLights(Part, frozen=True, kw_only=True, rename="camel"):
 class HealthIssue(Part, frozen=True, kw_only=True, rename="camel"):
     """An issue of the appliance itself. `id`: of what found it; `since`: when it was first found.
 
-    `cause`: what was found; `suggestion`: what a person can do.
+    `cause`: what was found; `suggestion`: what a person can do. `values`: the numbers and names that `cause` says.
     """
 
     id: str
@@ -416,6 +432,7 @@ class HealthIssue(Part, frozen=True, kw_only=True, rename="camel"):
     cause: str
     suggestion: str
     since: str
+    values: SentenceValues | UnsetType = UNSET
 
 
 class SystemState(Part, frozen=True, kw_only=True, rename="camel"):

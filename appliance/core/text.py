@@ -1,7 +1,10 @@
 """Texts from strangers, made fit for the log and for HTML; what is said of an unknown word, or where root is needed."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+# What a sentence says: its numbers and names, by name. With its kind, another language can say it.
+Values = Mapping[str, str | int]
 
 AS_ITS_USER = "run it with sudo, or as the user who runs the service"  # after a refusal of the operating system
 LONGEST_LOGGED = 200  # characters of a stranger's text

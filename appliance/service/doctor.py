@@ -277,7 +277,7 @@ def _issues(state_dir: Path, status: dict[str, Any] | None) -> Iterator[Finding]
     for check in [one for one in CHECKS if one.id not in CLOCK_CHECKS]:
         subject, found = check.id.replace("_", " "), check.find(signs)
         if found:
-            yield from (Finding(subject, Verdict.WARNING, cause, check.suggestion) for cause in found)
+            yield from (Finding(subject, Verdict.WARNING, one.cause, check.suggestion) for one in found)
             told = [one for one in told if one["id"] != check.id]
         elif found is None and check.id in unchecked:
             why = "this computer does not tell" if check.find(watched) is None else "only the service sees it, in time"

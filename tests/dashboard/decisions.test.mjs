@@ -30,13 +30,14 @@ const well = {
   quotas: [], onExceeded: 'alert', thresholds: [0.8, 0.95], reachesLimitAt: null, incidents: [], isActive: true, health: 1, reasons: [], wanted: 3, enforced: 3,
   unaccountedPercent: null, canEnforce: true, nowMs: NOW, tomorrowMs: Date.parse(MIDNIGHT),
 };
+const because = (...texts) => texts.map((text) => ({ text, kind: '', points: 0 }));
 const kinds = (figures) => judge({ ...well, ...figures }).map((one) => one.kind);
 
 test('each figure that is wrong is a condition, the worst first', () => {
   for (const [figures, expected] of [
     [{}, ['well']],
     [{ isActive: null, health: null }, ['unknown']],
-    [{ isActive: false, health: 0, reasons: ['the link of eth1 is down; check its cable'] }, ['down']],
+    [{ isActive: false, health: 0, reasons: because('the link of eth1 is down; check its cable') }, ['down']],
     [{ quotas: [day(20, 20)], onExceeded: 'block' }, ['cut']],
     [{ quotas: [day(20, 20)], onExceeded: 'throttle' }, ['slowed']],
     [{ quotas: [day(20, 20)], onExceeded: 'alert' }, ['over']],
@@ -48,12 +49,12 @@ test('each figure that is wrong is a condition, the worst first', () => {
     [{ quotas: [day(15, 20)] }, ['well']],
     [{ quotas: [day(15, 20)], reachesLimitAt: '2026-11-27T16:18:00.000Z' }, ['runsOut']],
     [{ wanted: 37, enforced: 35 }, ['gap']],
-    [{ wanted: 37, enforced: 0, canEnforce: false, isActive: false, health: 0.5, reasons: ['this position cannot enforce'] }, ['well']],
+    [{ wanted: 37, enforced: 0, canEnforce: false, isActive: false, health: 0.5, reasons: because('this position cannot enforce') }, ['well']],
     [{ unaccountedPercent: 0.99 }, ['well']],
     [{ unaccountedPercent: 1 }, ['unaccounted']],
-    [{ health: 0.9, reasons: ['the line is 92% full'] }, ['reason']],
-    [{ health: 1, reasons: ['only to know'] }, ['well']],
-    [{ health: 0.64, reasons: ['the daily quota is exceeded', '1 incident open'], quotas: [day(20, 20)], onExceeded: 'block', incidents: [{ severity: 'high' }] }, ['cut', 'incident']],
+    [{ health: 0.9, reasons: because('the line is 92% full') }, ['reason']],
+    [{ health: 1, reasons: because('only to know') }, ['well']],
+    [{ health: 0.64, reasons: because('the daily quota is exceeded', '1 incident open'), quotas: [day(20, 20)], onExceeded: 'block', incidents: [{ severity: 'high' }] }, ['cut', 'incident']],
   ])
     assert.deepEqual(kinds(figures), expected, JSON.stringify(figures));
 });
@@ -145,12 +146,13 @@ test('needs and sentence name what is wrong once, and rows come the worst first'
   });
   const trouble = 'the list bad could not be read';
   state.appliance.value = { position: 'gateway', isClockTrusted: true, startedAt: '2026-11-01T00:00:00.000Z', periods: { metering: 1 } };
-  const issue = (severity, cause) => ({ id: 'port_flaps', severity, cause, suggestion: 'replace the cable', since: '2026-11-01T00:00:00.000Z' });
+  const withRemedy = (cause) => `${cause}; replace the cable, then look at the switch’s port`;
+  const issue = (severity, cause) => ({ id: 'port_flaps', severity, cause, suggestion: 'not said', since: '2026-11-01T00:00:00.000Z' });
   state.health.value = { troubles: [trouble], issues: [issue('high', trouble), issue('medium', 'eth1 flaps'), issue('low', 'a version waits')] };
-  state.departments.value = [department('well', {}), department('full', { quotas: figure([{ ...day(5, 5), resetsAt: '2999-01-01T00:00:00.000Z' }]) }), department('troubled', { health: figure(0.8), reasons: figure([trouble]) })];
+  state.departments.value = [department('well', {}), department('full', { quotas: figure([{ ...day(5, 5), resetsAt: '2999-01-01T00:00:00.000Z' }]) }), department('troubled', { health: figure(0.8), reasons: figure([{ text: trouble, kind: 'troubles', points: 0.2 }]) })];
   state.requests.value = [{ id: 'r1', departmentId: 'full', state: 'open' }, { id: 'r2', departmentId: 'well', state: 'open' }, { id: 'r3', departmentId: 'well', state: 'granted' }];
   assert.deepEqual(worstFirst.value.map((one) => one.id), ['full', 'troubled', 'well']);
-  assert.deepEqual(needs.value.map((one) => one.key), ['full cut', 'r2', trouble, 'eth1 flaps'], 'a request is part of what cut its department off; the trouble is not said twice, and what can wait is not said');
+  assert.deepEqual(needs.value.map((one) => one.key), ['full cut', 'r2', withRemedy(trouble), withRemedy('eth1 flaps')], 'a request is part of what cut its department off; the trouble is not said twice, and what can wait is not said');
   assert.deepEqual(clauses.value.map((one) => [one.kind, one.count, one.tone]), [['cut', 1, 'crit'], ['request', 1, 'warn'], ['appliance', 2, 'warn']]);
   state.departments.value = [];
   state.requests.value = [];

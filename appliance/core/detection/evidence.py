@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.text import Values
 
 MOST_EXAMPLES = 5  # peers or ports that are named
 TOO_MUCH = "too much to compare"  # a trait of what has too many others
@@ -15,7 +16,8 @@ class Evidence:
 
     `peers`, `ports`: examples of whom it concerned, and where; `senders`: the count by the hardware address that sent
     it; `proven`, `addressed`: as an incident has them; `traits`: the ports and networks by which it is compared with
-    what was done on other days, empty where nothing is compared. Times are monotonic seconds.
+    what was done on other days, empty where nothing is compared. `values`: what `details` and `expected` say, for
+    another language; `form` is which of the kind's sentences it is. Times are monotonic seconds.
     """
 
     kind: IncidentKind
@@ -31,3 +33,4 @@ class Evidence:
     proven: int = 0
     addressed: int = 0
     traits: frozenset[str] = frozenset()
+    values: Values = field(default_factory=dict)

@@ -23,6 +23,7 @@ from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.rogue_servers import RogueServers
 from appliance.core.detection.scan_evidence import dispute_evidence, scan_evidence
 from appliance.core.detection.scans import MOST_SENDERS, Scans
+from appliance.core.text import Values
 from appliance.core.traffic.devices.server_sign import ServerSign
 from appliance.core.traffic.dns import DNS_PORT, look_ups_in
 from appliance.core.traffic.packet import TCP, Packet
@@ -89,7 +90,7 @@ class Incident:
     """What one source does. `count`: of what `details`, a sentence, says, as of the worst moment.
 
     `began_s`: when it began first; `latest_s`: when it went on last; both monotonic. `times`: how often it came, the
-    first time with it. `expected`: what would be ordinary; `peers`, `ports`: examples.
+    first time with it. `expected`: what would be ordinary; `peers`, `ports`: examples; `values`: as evidence has them.
 
     `senders`: failures by the hardware address that sent them, where these alone are a scan; `proven`: those of a
     sender that has completed a connection of the same kind from the source's address; `addressed`: those of a sender to
@@ -110,6 +111,7 @@ class Incident:
     expected: str = ""
     peers: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
+    values: Values = field(default_factory=dict)
 
     @property
     def victim(self) -> str:
@@ -297,7 +299,8 @@ class Incidents:
         if is_worse:
             return IncidentUpdate(IncidentChange.ESCALATED, found)
         if spread is not None:
-            return IncidentUpdate(IncidentChange.SPREAD, replace(found, details=spread.details, peers=spread.peers))
+            told = replace(found, details=spread.details, peers=spread.peers, values=spread.values)
+            return IncidentUpdate(IncidentChange.SPREAD, told)
         again = f"Again, {found.times} times by now: " if found.times > 1 else ""
         return IncidentUpdate(IncidentChange.OPENED, replace(found, details=f"{again}{found.details}"))
 
@@ -344,4 +347,5 @@ def _incident(found: Evidence) -> Incident:
         expected=found.expected,
         peers=found.peers,
         ports=found.ports,
+        values=found.values,
     )

@@ -1,10 +1,11 @@
 """The course of incidents, from the alerts about them: each opens, may grow worse, and closes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from appliance.core.detection.incident import Severity
+from appliance.core.text import Values
 
 RANKS = list(Severity)
 
@@ -13,7 +14,8 @@ RANKS = list(Severity)
 class IncidentCourse:
     """An incident as its alerts tell it. `until`: when it closed; `None`: it is open, or a restart forgot it.
 
-    `severity`: the worst; `details`: the latest; `id`: of the incident, `None` where an older alert does not tell it.
+    `severity`: the worst; `details`, `values`: the latest; `id`: of the incident, `None` where an older alert does not
+    tell it.
     """
 
     kind: str
@@ -23,6 +25,7 @@ class IncidentCourse:
     since: datetime
     until: datetime | None = None
     id: str | None = None
+    values: Values = field(default_factory=dict)
 
 
 def courses_of(alerts: Iterable[tuple[IncidentCourse, bool]]) -> list[IncidentCourse]:
@@ -39,10 +42,10 @@ def courses_of(alerts: Iterable[tuple[IncidentCourse, bool]]) -> list[IncidentCo
             places[key] = len(found)
             found.append(replace(one, until=one.since if closes else None))
         elif closes:
-            found[place] = replace(found[place], details=one.details, until=one.since)
+            found[place] = replace(found[place], details=one.details, values=one.values, until=one.since)
         else:
             worst = max(found[place].severity, one.severity, key=RANKS.index)
-            found[place] = replace(found[place], details=one.details, severity=worst)
+            found[place] = replace(found[place], details=one.details, values=one.values, severity=worst)
         if closes:
             del places[key]
     return found

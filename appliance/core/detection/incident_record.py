@@ -5,12 +5,13 @@ and the port. What is muted is recorded all the same, and nobody is told of it, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 
 from appliance.core.detection.incident import RANKS, Incident, IncidentChange, IncidentUpdate, Severity
 from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.text import Values
 
 MOST_STEPS = 24  # of a course: six hours of four events each
 # What to look at, for a person who has the evidence before them.
@@ -59,9 +60,9 @@ class IncidentDevice:
 class IncidentRecord:
     """An incident, as it is kept. `ended_at`: `None` while it is open.
 
-    `severity`, `count`: the worst; `macs`: hardware addresses that sent it; `is_inside`: the source is in the
-    department, `None`: not known; `known_devices`: which devices source, peers and `macs` are; `course`: the latest
-    steps, oldest first; `acknowledged_by`: `None` for nobody.
+    `severity`, `count`: the worst; `values`: of `details` and `expected`, as evidence has them; `macs`: hardware
+    addresses that sent it; `is_inside`: the source is in the department, `None`: not known; `known_devices`: which
+    devices source, peers and `macs` are; `course`: the latest steps, oldest first; `acknowledged_by`: `None`: nobody.
     """
 
     id: str
@@ -78,6 +79,7 @@ class IncidentRecord:
     ended_at: datetime | None = None
     peers: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
+    values: Values = field(default_factory=dict)
     macs: tuple[str, ...] = ()
     is_inside: bool | None = None
     is_proven: bool = False
@@ -102,6 +104,7 @@ class IncidentRecord:
             ended_at=at if is_closed else None,
             peers=found.peers,
             ports=found.ports,
+            values=self.values if is_closed else found.values,
             macs=tuple(found.senders) or self.macs,
             course=(*self.course, step)[-MOST_STEPS:],
             acknowledged_by=None if is_new else self.acknowledged_by,

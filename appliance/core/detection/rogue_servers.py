@@ -75,4 +75,10 @@ def _evidence(stranger: _Stranger) -> Evidence:
         first_s=stranger.first_s,
         latest_s=stranger.latest_s,
         peers=tuple(stranger.clients) or (sign.mac,),
+        values={
+            "form": "known" if sign.mac else "unknown",
+            "mac": sign.mac,
+            "offers": sign.offers,
+            "client": sign.client,
+        },
     )

@@ -37,6 +37,15 @@ def scan_evidence(suspicion: Suspicion) -> Evidence:
         proven=suspicion.proven,
         addressed=suspicion.addressed,
         traits=_traits(suspicion),
+        values={
+            "form": _form(suspicion),
+            "count": count,
+            "where": str(common),
+            "seconds": took_s,
+            "examples": ", ".join(examples),
+            "least": rule.count,
+            "within": round(rule.within_s),
+        },
     )
 
 
@@ -59,6 +68,15 @@ def dispute_evidence(dispute: Dispute) -> Evidence:
         first_s=dispute.first_s,
         latest_s=dispute.latest_s,
         peers=(dispute.rival, dispute.holder),
+        values={
+            "form": "own" if dispute.is_own else "other",
+            "rival": dispute.rival,
+            "holder": dispute.holder,
+            "count": dispute.count,
+            "seconds": took_s,
+            **({"also": ", ".join(dispute.also)} if dispute.also else {}),
+            **({"unasked": 1} if dispute.is_unasked else {}),
+        },
     )
 
 
@@ -76,6 +94,7 @@ def listed_evidence(block: Block, hit: Hit, address: str, now_s: float) -> Evide
         first_s=now_s,
         latest_s=now_s,
         peers=(address,),
+        values={"address": address, "list": block.origin, "target": block.target, "count": hit.packets},
     )
 
 
@@ -105,6 +124,13 @@ def _what(suspicion: Suspicion, count: int) -> str:
         return f"asked for {count} different neighbours that are not there"
     port = common if common == ANY_PORT else f"port {common}"
     return f"failed to connect to {port} of {count} different hosts"
+
+
+def _form(suspicion: Suspicion) -> str:
+    kind, _, common = suspicion.key
+    if kind is IncidentKind.PORT_SCAN:
+        return "ports"
+    return {NEIGHBOURS: "neighbours", ANY_PORT: "any"}.get(str(common), "port")
 
 
 def _span(seconds: float) -> str:

@@ -7,8 +7,11 @@ lowers the score but does not make it inactive.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from math import prod
 from typing import NamedTuple
+
+from appliance.core.text import Values
 
 BUSY = 0.9  # share of the line rate above which queues grow and people notice
 
@@ -42,6 +45,32 @@ class HealthFacts:
     notes: tuple[str, ...] = ()
 
 
+class ReasonKind(StrEnum):
+    """What lowers a score, or should only be known."""
+
+    ABSENT = "absent"  # the interface
+    DOWN = "down"  # the link
+    SETUP = "setup"
+    POSITION = "position"
+    BLOCKS = "blocks"
+    QUOTA = "quota"
+    INCIDENTS = "incidents"
+    TROUBLES = "troubles"
+    STRANGERS = "strangers"
+    FRAMES = "frames"
+    BUSY = "busy"
+    NOTES = "notes"
+
+
+class HealthFault(NamedTuple):
+    """A fault of a department. `weight`: the share of the remaining score that it takes; `values`: what `text` says."""
+
+    kind: ReasonKind
+    weight: float
+    text: str
+    values: Values
+
+
 class Loss(NamedTuple):
     """What a fault takes from the score."""
 
@@ -53,60 +82,86 @@ class Loss(NamedTuple):
 class Condition:
     """A department's health. `active`: link up, and the position can do what is configured.
 
-    `reasons`: a sentence for each that lowers the score, worst first, and for what a person should only know.
-    `losses`: of those that lower it, by how much; with the score they add up to 1.
+    `faults`: all that lowers the score, worst first, and what a person should only know. `losses`: of those that lower
+    it, by how much; with the score they add up to 1.
     """
 
     active: bool
     score: float
-    reasons: tuple[str, ...] = ()
+    faults: tuple[HealthFault, ...] = ()
     losses: tuple[Loss, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """A sentence for each fault."""
+        return tuple(one.text for one in self.faults)
 
 
 def judge(facts: HealthFacts) -> Condition:
     """Judge the department, with every reason that lowers its score."""
-    found = [(weight, text) for weight, is_present, text in _faults(facts) if is_present]
+    found = tuple(_faults(facts))
     return Condition(
         active=facts.is_present and facts.is_up and facts.can_work and (facts.can_enforce or facts.wanted == 0),
-        score=round(prod(1 - weight for weight, _ in found), 2),
-        reasons=tuple(text for _, text in found),
+        score=round(prod(1 - one.weight for one in found), 2),
+        faults=found,
         losses=tuple(_losses(found)),
     )
 
 
-def _losses(found: Sequence[tuple[float, str]]) -> Iterator[Loss]:
+def _losses(found: Sequence[HealthFault]) -> Iterator[Loss]:
     """The share of each in what is missing; each is rounded so that they add up."""
     left = 1.0
-    for weight, text in found:
-        before, left = left, left * (1 - weight)
+    for one in found:
+        before, left = left, left * (1 - one.weight)
         points = round(round(before, 2) - round(left, 2), 2)
         if points > 0:
-            yield Loss(text, points)
+            yield Loss(one.text, points)
 
 
-def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
-    """Each possible fault, worst first: its weight, whether it is present, and its sentence.
+def _faults(facts: HealthFacts) -> Iterator[HealthFault]:
+    """The faults that are present, worst first.
 
     Weights: 1 is an outage, 0.5 a promise that is not kept, less for what a person should look at when there is time, 0
     for what is as the configuration wants it.
     """
-    missed = _count(facts.frames_lost, "frame")
-    blocks = _count(facts.wanted, "block")
-    cannot_block = not facts.can_enforce and facts.wanted > 0
-    return (
-        (1.0, not facts.is_present, f"the interface {facts.interface} does not exist"),
-        (1.0, facts.is_present and not facts.is_up, f"the link of {facts.interface} is down; check its cable"),
-        (0.5 if facts.can_work else 1.0, bool(facts.setup_faults), "; ".join(facts.setup_faults)),
-        (0.5, cannot_block, f"this position cannot enforce; {blocks} to be done elsewhere"),
-        (0.5, facts.can_enforce and facts.enforced < facts.wanted, f"{facts.enforced} of {blocks} enforced"),
-        (0.2, bool(facts.quotas_exceeded), f"the {' and the '.join(facts.quotas_exceeded)} quota is exceeded"),
-        (0.2, facts.open_incidents > 0, f"{_count(facts.open_incidents, 'incident')} open"),
-        (0.2, bool(facts.troubles), "; ".join(facts.troubles)),
-        (0.2, bool(facts.strangers), "; ".join(facts.strangers)),
-        (0.1, facts.frames_lost > 0, f"the capture missed {missed}; sites and incidents may be missing"),
-        (0.1, facts.utilization >= BUSY, f"the line is {facts.utilization:.0%} full"),
-        (0.0, bool(facts.notes), "; ".join(facts.notes)),
-    )
+    yield from _failures(facts)
+    if facts.quotas_exceeded:
+        text = f"the {' and the '.join(facts.quotas_exceeded)} quota is exceeded"
+        yield HealthFault(ReasonKind.QUOTA, 0.2, text, {"quotas": " ".join(facts.quotas_exceeded)})
+    if facts.open_incidents > 0:
+        text, count = f"{_count(facts.open_incidents, 'incident')} open", {"count": facts.open_incidents}
+        yield HealthFault(ReasonKind.INCIDENTS, 0.2, text, count)
+    yield from _told(ReasonKind.TROUBLES, 0.2, facts.troubles)
+    yield from _told(ReasonKind.STRANGERS, 0.2, facts.strangers)
+    if facts.frames_lost > 0:
+        text = f"the capture missed {_count(facts.frames_lost, 'frame')}; sites and incidents may be missing"
+        yield HealthFault(ReasonKind.FRAMES, 0.1, text, {"count": facts.frames_lost})
+    if facts.utilization >= BUSY:
+        percent = round(facts.utilization * 100)
+        yield HealthFault(ReasonKind.BUSY, 0.1, f"the line is {percent}% full", {"percent": percent})
+    yield from _told(ReasonKind.NOTES, 0.0, facts.notes)
+
+
+def _failures(facts: HealthFacts) -> Iterator[HealthFault]:
+    """What is not done that should be."""
+    here, blocks = {"interface": facts.interface}, _count(facts.wanted, "block")
+    if not facts.is_present:
+        yield HealthFault(ReasonKind.ABSENT, 1.0, f"the interface {facts.interface} does not exist", here)
+    elif not facts.is_up:
+        yield HealthFault(ReasonKind.DOWN, 1.0, f"the link of {facts.interface} is down; check its cable", here)
+    yield from _told(ReasonKind.SETUP, 0.5 if facts.can_work else 1.0, facts.setup_faults)
+    if not facts.can_enforce and facts.wanted > 0:
+        text = f"this position cannot enforce; {blocks} to be done elsewhere"
+        yield HealthFault(ReasonKind.POSITION, 0.5, text, {"count": facts.wanted})
+    elif facts.enforced < facts.wanted:
+        values = {"enforced": facts.enforced, "count": facts.wanted}
+        yield HealthFault(ReasonKind.BLOCKS, 0.5, f"{facts.enforced} of {blocks} enforced", values)
+
+
+def _told(kind: ReasonKind, weight: float, sentences: Sequence[str]) -> Iterator[HealthFault]:
+    """The fault that others tell in sentences, if they do."""
+    if sentences:
+        yield HealthFault(kind, weight, text := "; ".join(sentences), {"text": text})
 
 
 def _count(number: int, noun: str) -> str:

@@ -168,8 +168,9 @@ class StatusMonitor:
             active=judged.active,
             connected_users=len(devices),
             health_score=judged.score,
-            reasons=[*judged.reasons] or UNSET,
+            reasons=[one.text for one in judged.faults] or UNSET,
             losses=[events.HealthLoss(reason=one.reason, points=one.points) for one in judged.losses] or UNSET,
+            kinds=[events.HealthReason(kind=one.kind, values=dict(one.values)) for one in judged.faults] or UNSET,
             blocks=events.BlockTally(wanted=facts.wanted, enforced=facts.enforced),
         )
         before = self._published.get(department.id)
@@ -198,4 +199,5 @@ def _issue(issue: Issue) -> events.HealthIssue:
         cause=issue.cause,
         suggestion=issue.suggestion,
         since=timestamp(issue.since),
+        values=dict(issue.values) or UNSET,
     )

@@ -196,6 +196,7 @@ def _event(
             inside=UNSET if record.is_inside is None else record.is_inside,
             advice=ADVICE[found.kind],
             known_devices=device_facts(record) or UNSET,
+            values=dict(found.values) or UNSET,
         ),
     )
 

@@ -166,5 +166,7 @@ def anomaly_facts(found: Anomaly) -> events.AnomalyFacts:
         rate=round(found.rate),
         expected=events.ExpectedRate(low=round(found.low), high=round(found.high)) if is_known else UNSET,
         since=timestamp(datetime.fromtimestamp(found.since_s, UTC)),
-        top=found.contributor if found.contributor is not None else UNSET,
+        top=found.contributor.host if found.contributor is not None else UNSET,
+        days=found.days or UNSET,
+        top_rate=round(found.contributor.rate) if found.contributor is not None else UNSET,
     )

@@ -61,7 +61,11 @@ def test_much_more_than_usual_is_told_once_within_five_minutes_in_a_sentence(lea
     line.add(line.down, LEARNED * DAY + 10 * 60, 30, 180e3)
     [(minute, found)] = on_tenth_day(line, learned)
     assert 600 < minute <= 605
-    assert (found.type, found.direction, found.contributor) == ("usage_spike", "down", "192.168.1.20")
+    assert (found.type, found.direction, found.contributor) == (
+        "usage_spike",
+        "down",
+        Contributor("192.168.1.20", 170e3),
+    )
     assert found.low < 20e3 < found.high < 150e3 < found.rate
     said = found.details
     assert said.startswith(("19", "18", "2"))

@@ -125,5 +125,16 @@ def _evidence(source: str, port: int, short: list[tuple[float, str, bool]], mac:
         peers=hosts[:MOST_EXAMPLES],
         ports=(str(port),),
         senders={mac: len(short)},
+        values={
+            "form": "one" if len(hosts) == 1 else "many",
+            "port": port,
+            "service": SERVICES[port].name,
+            "host": hosts[0],
+            "hosts": len(hosts),
+            "count": len(short),
+            "seconds": took_s,
+            "least": LEAST,
+            "within": round(WITHIN_S),
+        },
         proven=len(short),  # each connection was accepted and answered: its ends were heard
     )

@@ -133,4 +133,13 @@ def _evidence(client: str, domain: str, one: _Carried) -> Evidence:
         peers=(domain, one.server),
         senders={one.mac: one.bytes},
         ports=("53",),
+        values={
+            "names": one.count,
+            "domain": domain,
+            "seconds": took_s,
+            "bytes": one.bytes,
+            "example": one.examples[0],
+            "least": LEAST_BYTES,
+            "within": round(WITHIN_S),
+        },
     )

@@ -75,12 +75,13 @@ class Habit:
         new = [one for one in found.traits if not self._days(one)]
         when = f"on {days} earlier day{'s' * (days > 1)}"
         if new:
-            words = f"{when} it did so elsewhere, and new are {_listed(new)}"
+            habit, words = "new", f"{when} it did so elsewhere, and new are {_listed(new)}"
         elif found.count > GROWTH * self.most:
-            words = f"{when} it was at most {self.most}"
+            habit, words = "more", f"{when} it was at most {self.most}"
         else:
-            words = f"{when} it did the same"
-        return replace(found, expected=f"{found.expected}; {words}")
+            habit, words = "same", f"{when} it did the same"
+        values = {**found.values, "habit": habit, "days": days, "most": self.most, "new": _listed(new)}
+        return replace(found, expected=f"{found.expected}; {words}", values=values)
 
     def sentence(self) -> str:
         """What is usual, for a person."""

@@ -59,7 +59,8 @@ class Contributor:
 class Anomaly:
     """A departure. `details`: a sentence with the numbers; `confidence`: 0..1; `since_s`: as the departure has it.
 
-    `direction`: up or down; `None`: both together. `low` and `high`: what is usual, in bytes per second.
+    `direction`: up or down; `None`: both together. `low` and `high`: what is usual, in bytes per second, by so many
+    `days`; 0: not known.
     """
 
     type: AnomalyType
@@ -71,7 +72,8 @@ class Anomaly:
     low: float = 0.0
     high: float = 0.0
     since_s: float = 0.0
-    contributor: str | None = None
+    contributor: Contributor | None = None
+    days: int = 0
 
 
 class StoredAnomaly(NamedTuple):
@@ -98,7 +100,8 @@ def describe(
         low=found.low,
         high=found.high,
         since_s=found.since_s,
-        contributor=contributor.host if contributor and is_more else None,
+        contributor=contributor if is_more else None,
+        days=_days(found),
     )
 
 
@@ -143,7 +146,7 @@ _ADVICE = {
 def _details(
     found: Departure, kind: AnomalyType, direction: str, clock: Clock, now_s: float, contributor: Contributor | None
 ) -> str:
-    days = max(1, round(min(found.days, MOST_DAYS)))
+    days = _days(found)
     weekday = WEEKDAYS[clock.weekday]
     compared = f"on a {weekday} at this hour, by the last {days} {'day' if days == 1 else 'days'}"
     range_text = f"{rate_text(found.low)} to {rate_text(found.high)}"
@@ -155,6 +158,10 @@ def _details(
     if contributor is not None:
         parts.append(f"most of it by {contributor.host} ({rate_text(contributor.rate)})")
     return f"{', '.join(parts)}; {_ADVICE[kind].format(moved=moved)}"
+
+
+def _days(found: Departure) -> int:
+    return max(1, round(min(found.days, MOST_DAYS)))
 
 
 def _time_text(clock: Clock, ago_s: float) -> str:

@@ -234,6 +234,13 @@ def outflow_evidence(sent: Sent, peers: Sequence[str], now_s: float) -> Evidence
         latest_s=now_s,
         peers=tuple(peers[:MOST_EXAMPLES]),
         senders={sent.mac: found.sent_bytes} if sent.mac else {},
+        values={
+            "bytes": found.sent_bytes,
+            "seconds": round(span_s),
+            "own": found.own_bytes,
+            **({"others": found.others, "usual": found.others_bytes} if found.others else {}),
+            **({"peer": peers[0]} if peers else {}),
+        },
     )
 
 

@@ -1,6 +1,6 @@
 """The table of checks: what is looked for in the signs of the machine, how grave it is, and what a person can do.
 
-A check answers with what it has found, in sentences, or with `None` where the signs that it needs cannot be read: what
+A check answers with what it has found, or with `None` where the signs that it needs cannot be read: what
 cannot be read is not good. It is made again at each look, so an issue ends when it does not hold any more.
 """
 
@@ -15,6 +15,7 @@ from appliance.core.moment import PATIENCE_S, strays, timestamp
 from appliance.core.operations.issues.courses import PortCourse
 from appliance.core.operations.update import Update, UpdateState
 from appliance.core.size import size_text
+from appliance.core.text import Values
 
 WORN_PERCENT, WORN_OUT_PERCENT = 80, 100  # at 80 there are months left to order another; beyond 100 it may end today
 FEW_SPARE, HARDLY_ANY_SPARE = 2, 3  # JESD84-B51, 7.4.6: 80 % and 90 % of the spare blocks are used
@@ -47,7 +48,14 @@ class Signs:
     update: Update | None = None
 
 
-Found = Sequence[str] | None
+class CheckFinding(NamedTuple):
+    """What a check has found, as a sentence. `values`: the numbers and names that it says."""
+
+    cause: str
+    values: Values
+
+
+Found = Sequence[CheckFinding] | None
 
 
 class Check(NamedTuple):
@@ -60,8 +68,8 @@ class Check(NamedTuple):
     hold_s: float = 0.0
 
 
-def _if(is_so: bool | None, sentence: str) -> Found:
-    return None if is_so is None else [sentence] * is_so
+def _if(is_so: bool | None, sentence: str, **values: str | int) -> Found:
+    return None if is_so is None else [CheckFinding(sentence, values)] * is_so
 
 
 def _undervoltage(signs: Signs) -> Found:
@@ -85,8 +93,9 @@ def _worn(signs: Signs) -> Found:
     if used is None and spare is None:
         return None
     share = f"{used} % of the medium's life" if used else "most of the medium's spare blocks"
+    form = "life" if used else "spare"
     is_worn = WORN_PERCENT <= (used or 0) <= WORN_OUT_PERCENT or spare == FEW_SPARE
-    return _if(is_worn and not _worn_out(signs), f"{share} is used, by its own estimate")
+    return _if(is_worn and not _worn_out(signs), f"{share} is used, by its own estimate", form=form, percent=used or 0)
 
 
 def _written(signs: Signs) -> Found:
@@ -94,7 +103,7 @@ def _written(signs: Signs) -> Found:
     if not size or written is None:
         return None
     words = f"{size_text(round(written))} a day are written to a medium of {size_text(size)}, which wears it out"
-    return _if(written > MOST_WRITTEN_SHARE * size, words)
+    return _if(written > MOST_WRITTEN_SHARE * size, words, written=round(written), size=size)
 
 
 def _read_only(signs: Signs) -> Found:
@@ -102,7 +111,8 @@ def _read_only(signs: Signs) -> Found:
 
 
 def _clock_wrong(signs: Signs) -> Found:
-    return _if(strays(signs.wall), f"the clock says {timestamp(signs.wall)}, which cannot be")
+    time = timestamp(signs.wall)
+    return _if(strays(signs.wall), f"the clock says {time}, which cannot be", time=time)
 
 
 def _clock_alone(signs: Signs) -> Found:
@@ -116,14 +126,17 @@ def _table_full(signs: Signs) -> Found:
     if count is None or not most:
         return None
     words = f"the kernel tracks {count} of at most {most} connections; beyond that it refuses new ones"
-    return _if(count >= FULL_SHARE * most, words)
+    return _if(count >= FULL_SHARE * most, words, count=count, most=most)
 
 
 def _damaged(signs: Signs) -> Found:
     return _of_ports(
         signs.ports,
         lambda one: one.damaged >= LEAST_DAMAGED and one.damaged >= DAMAGED_SHARE * one.packets,
-        lambda name, one: f"{one.damaged} of {one.packets} packets at {name} were damaged within an hour",
+        lambda name, one: CheckFinding(
+            f"{one.damaged} of {one.packets} packets at {name} were damaged within an hour",
+            {"port": name, "count": one.damaged, "packets": one.packets},
+        ),
     )
 
 
@@ -131,12 +144,16 @@ def _flapping(signs: Signs) -> Found:
     return _of_ports(
         signs.ports,
         lambda one: one.falls >= MOST_FALLS,
-        lambda name, one: f"the link of {name} went down {one.falls} times within an hour",
+        lambda name, one: CheckFinding(
+            f"the link of {name} went down {one.falls} times within an hour", {"port": name, "count": one.falls}
+        ),
     )
 
 
 def _of_ports(
-    ports: Mapping[str, PortCourse] | None, is_so: Callable[[PortCourse], bool], say: Callable[[str, PortCourse], str]
+    ports: Mapping[str, PortCourse] | None,
+    is_so: Callable[[PortCourse], bool],
+    say: Callable[[str, PortCourse], CheckFinding],
 ) -> Found:
     return None if ports is None else [say(name, one) for name, one in ports.items() if is_so(one)]
 
@@ -144,19 +161,24 @@ def _of_ports(
 def _frames_lost(signs: Signs) -> Found:
     lost = signs.frames_lost
     is_so = None if lost is None else lost > 0
-    return _if(is_so, f"the capture missed {lost} packets; sites and incidents may be missing")
+    return _if(is_so, f"the capture missed {lost} packets; sites and incidents may be missing", count=lost or 0)
 
 
 def _update_failed(signs: Signs) -> Found:
     update = signs.update
-    has_failed = update is not None and update.state in {UpdateState.FAILED, UpdateState.RETURNED}
-    return [f"the update has {update.state}: {update.reason or 'no reason is known'}"] if update and has_failed else []
+    if update is None or update.state not in {UpdateState.FAILED, UpdateState.RETURNED}:
+        return []
+    words = f"the update has {update.state}: {update.reason or 'no reason is known'}"
+    return [CheckFinding(words, {"form": update.state, "reason": update.reason or "?"})]
 
 
 def _update_waits(signs: Signs) -> Found:
     update = signs.update
-    waits = update is not None and update.state is UpdateState.INSTALLED
-    return [f"version {update.version} is installed, and waits for a restart"] if update and waits else []
+    if update is None or update.state is not UpdateState.INSTALLED:
+        return []
+    return [
+        CheckFinding(f"version {update.version} is installed, and waits for a restart", {"version": update.version})
+    ]
 
 
 CHECKS = (

@@ -5,12 +5,13 @@ what they do not do; the table here gives each part's the rest of the record.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from appliance.core.detection.incident import Severity
+from appliance.core.text import Values
 
 # By them a sentence about the same thing differs from look to look. A name such as eth1 is no number.
 _NUMBERS = re.compile(r"(?<![A-Za-z])[0-9][0-9.,:TZ%-]*")
@@ -22,7 +23,8 @@ TROUBLES = frozenset({Severity.HIGH, Severity.CRITICAL})
 class Issue:
     """One issue. `id`: of the check or the part that found it; one may find several. `since`: when it was first found.
 
-    `cause`: what was found, `suggestion`: what a person can do; both are sentences.
+    `cause`: what was found, `suggestion`: what a person can do; both are sentences. `values`: what a check's `cause`
+    says.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Issue:
     cause: str
     suggestion: str
     since: datetime
+    values: Values = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:

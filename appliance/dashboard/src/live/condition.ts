@@ -4,6 +4,7 @@ import { computed, type ReadonlySignal } from '@preact/signals';
 import type { State } from '../parts/icons';
 import { dayStart } from './calendar';
 import { minute, nowMs } from './clock';
+import type { Reason } from './health_words';
 import { openIncidents } from './incidents';
 import { appliance, departments, periodMs, type Department, type QuotaShape, type Recent } from './state';
 
@@ -19,7 +20,7 @@ export type Condition =
   | { kind: 'gap'; wanted: number; enforced: number } // of blocks
   | { kind: 'runsOut'; quota: QuotaShape; at: string; isToday: boolean }
   | { kind: 'unaccounted'; percent: number }
-  | { kind: 'reason'; text: string } // the server's own, where no other condition says it
+  | { kind: 'reason'; text: string; of: string } // what the server tells, where no other condition says it; of a kind of its own
   | { kind: 'near'; quota: QuotaShape; share: number } // beyond a threshold
   | { kind: 'unknown' }
   | { kind: 'well' };
@@ -40,7 +41,7 @@ export interface Figures {
   incidents: readonly { severity: string }[];
   isActive: boolean | null;
   health: number | null;
-  reasons: readonly string[];
+  reasons: readonly Reason[];
   wanted: number | null;
   enforced: number | null;
   unaccountedPercent: number | null;
@@ -69,7 +70,7 @@ export function judge(of: Figures): Condition[] {
   const found = [...usedUp(of), ...network(of), ...forecast(of)];
   const cannotBlock = !of.canEnforce && (of.wanted ?? 0) > 0; // said once, of the position
   const isExplained = cannotBlock || found.some((one) => ['down', 'cut', 'slowed', 'over', 'incident', 'gap'].includes(one.kind));
-  if (of.health !== null && of.health < 1 && !isExplained && of.reasons.length > 0) found.push({ kind: 'reason', text: of.reasons[0]! });
+  if (of.health !== null && of.health < 1 && !isExplained && of.reasons.length > 0) found.push({ kind: 'reason', text: of.reasons[0]!.text, of: of.reasons[0]!.kind });
   if (found.length === 0) found.push({ kind: of.isActive === null ? 'unknown' : 'well' });
   return found.sort((one, other) => ORDER[one.kind] - ORDER[other.kind]);
 }
@@ -87,7 +88,7 @@ function usedUp({ quotas, onExceeded }: Figures): Condition[] {
 
 function network(of: Figures): Condition[] {
   const found: Condition[] = [];
-  if (of.isActive === false && of.health === 0) found.push({ kind: 'down', reason: of.reasons[0] ?? '' });
+  if (of.isActive === false && of.health === 0) found.push({ kind: 'down', reason: of.reasons[0]?.text ?? '' });
   if (of.incidents.length > 0) found.push({ kind: 'incident', count: of.incidents.length, isGrave: of.incidents.some((one) => one.severity === 'high' || one.severity === 'critical') });
   if (of.canEnforce && of.wanted !== null && of.enforced !== null && of.enforced < of.wanted) found.push({ kind: 'gap', wanted: of.wanted, enforced: of.enforced });
   if (of.unaccountedPercent !== null && of.unaccountedPercent >= UNACCOUNTED_PERCENT) found.push({ kind: 'unaccounted', percent: of.unaccountedPercent });

@@ -13,6 +13,11 @@ export type QuotaKind = 'daily' | 'monthly' | 'weekly';
  */
 export type Severity = 'critical' | 'high' | 'low' | 'medium';
 /**
+ * What lowers a score, or should only be known.
+ */
+export type ReasonKind =
+  'absent' | 'blocks' | 'busy' | 'down' | 'frames' | 'incidents' | 'notes' | 'position' | 'quota' | 'setup' | 'strangers' | 'troubles';
+/**
  * The direction in which the bandwidth changes.
  */
 export type Trend = 'decreasing' | 'increasing' | 'stable';
@@ -239,7 +244,8 @@ export interface SecurityIncident {
  * `incidentId`: of `incident:get`; `expected`: what would be ordinary; `peers`, `ports`: examples of whom it
  * concerned, and where; `devices`: the hardware addresses that sent it; `inside`: whether the source is in the
  * department, left out where that is not known; `advice`: what to look at. `knownDevices`: which devices of the
- * department source, peers and `devices` are, left out where none is known.
+ * department source, peers and `devices` are, left out where none is known. `values`: the numbers and names that
+ * `details` and `expected` say, to say them in another language.
  */
 export interface IncidentFacts {
   type: string;
@@ -259,6 +265,9 @@ export interface IncidentFacts {
   inside?: boolean;
   advice?: string;
   knownDevices?: IncidentDeviceFacts[];
+  values?: {
+    [k: string]: string | number;
+  };
 }
 /**
  * A device that an incident is about, as it was known then. `name`: how people know it, null where none is.
@@ -282,7 +291,8 @@ export interface DepartmentStatus {
 /**
  * `connectedUsers`: devices seen in the last 5 minutes; `healthScore`: 0..1; `reasons` why it is below 1.
  *
- * `losses`: by how much each lowers it; with the score they add up to 1.
+ * `losses`: by how much each lowers it; with the score they add up to 1. `kinds`: of `reasons`, in the same order, to
+ * say them in another language.
  */
 export interface DepartmentCondition {
   active: boolean;
@@ -290,6 +300,7 @@ export interface DepartmentCondition {
   healthScore: number;
   reasons?: string[];
   losses?: HealthLoss[];
+  kinds?: HealthReason[];
   blocks?: BlockTally;
 }
 /**
@@ -298,6 +309,15 @@ export interface DepartmentCondition {
 export interface HealthLoss {
   reason: string;
   points: number;
+}
+/**
+ * What lowers a health score, or should only be known. `values`: the numbers and names that its sentence says.
+ */
+export interface HealthReason {
+  kind: ReasonKind;
+  values: {
+    [k: string]: string | number;
+  };
 }
 /**
  * The number of blocks that a department should have, and that the kernel enforces there.
@@ -396,8 +416,8 @@ export interface AnalyticsAnomaly {
 /**
  * `severity`: low, medium, high or critical; `confidence`: 0..1.
  *
- * `direction`: up or down, left out for both together; `rate`: bytes per second; `expected`: what is usual then;
- * `since`: when it began; `top`: the host that carries most of it.
+ * `direction`: up or down, left out for both together; `rate`: bytes per second; `expected`: what is usual then, by so
+ * many `days`; `since`: when it began; `top`: the host that carries most of it, at `topRate` bytes per second.
  */
 export interface AnomalyFacts {
   type: string;
@@ -409,6 +429,8 @@ export interface AnomalyFacts {
   expected?: ExpectedRate;
   since?: string;
   top?: string;
+  days?: number;
+  topRate?: number;
 }
 /**
  * A device that the department never had: once, a few seconds after it came. The appliance's own event.
@@ -500,7 +522,7 @@ export interface PanelLights {
 /**
  * An issue of the appliance itself. `id`: of what found it; `since`: when it was first found.
  *
- * `cause`: what was found; `suggestion`: what a person can do.
+ * `cause`: what was found; `suggestion`: what a person can do. `values`: the numbers and names that `cause` says.
  */
 export interface HealthIssue {
   id: string;
@@ -508,6 +530,9 @@ export interface HealthIssue {
   cause: string;
   suggestion: string;
   since: string;
+  values?: {
+    [k: string]: string | number;
+  };
 }
 /**
  * A maintenance was announced, started, extended or ended. `planned`: all that are announced, the next first.
@@ -1857,6 +1882,8 @@ export interface ReportedPeriod {
 }
 /**
  * An incident. `severity`: its worst; `until`: when it closed, left out where that was never told.
+ *
+ * `values`: the numbers and names that `details` says.
  */
 export interface ReportedIncident {
   type: string;
@@ -1865,6 +1892,9 @@ export interface ReportedIncident {
   details: string;
   at: string;
   until?: string;
+  values?: {
+    [k: string]: string | number;
+  };
 }
 /**
  * The trial; null where the configuration is not on trial.

@@ -63,6 +63,15 @@ export function text([value, unit]: Quantity): string {
   return `${value} ${unit}`;
 }
 
+const BYTES = ['bytes', 'own', 'usual', 'written', 'size'];
+const NO_COUNTS = ['port', 'where'];
+
+/** The numbers and names that a sentence of the appliance says, as the page shows them. */
+export function quantities(values: Readonly<Record<string, string | number>>): Record<string, string> {
+  const shown = ([name, value]: [string, string | number]) => [name, typeof value === 'string' || NO_COUNTS.includes(name) ? `${value}` : BYTES.includes(name) ? text(volume(value)) : whole(value)];
+  return Object.fromEntries(Object.entries(values).map(shown));
+}
+
 /** A rate and a volume that somebody has set: `1 Mbit/s`, `20 GiB`. */
 export const setRate = (bytesPerS: number) => text(scaled(bytesPerS * 8, 1000, RATES, brief));
 export const setVolume = (bytes: number) => text(scaled(bytes, 1024, VOLUMES, brief));

@@ -2,6 +2,7 @@
 import { computed } from '@preact/signals';
 
 import type { Events } from './contract';
+import { incidentDetails, unproven } from './incident_words';
 import { alerts } from './state';
 
 export interface Incident {
@@ -13,11 +14,11 @@ export interface Incident {
   isOpen: boolean;
   openedAt: string;
   latestAt: string;
-  details: string; // the latest evidence
+  details: string; // the latest evidence, in a sentence
   isProven: boolean | null;
   notBlocked: string | null;
   times: number; // how often it came, the first time with it
-  evidence: Pick<Events['security:incident']['incident'], 'count' | 'expected' | 'peers' | 'ports' | 'devices' | 'inside' | 'knownDevices'>;
+  evidence: Pick<Events['security:incident']['incident'], 'count' | 'expected' | 'values' | 'advice' | 'peers' | 'ports' | 'devices' | 'inside' | 'knownDevices'>;
   course: Events['security:incident'][]; // the newest first
 }
 
@@ -27,7 +28,8 @@ export const incidents = computed<Incident[]>(() => {
   const running = new Map<string, Incident>();
   for (const alert of [...alerts.value].reverse()) {
     if (alert.kind !== 'incident') continue;
-    const { type, source, state, details, proven, notBlocked, incidentId } = alert.incident;
+    const { type, source, state, proven, notBlocked, incidentId } = alert.incident;
+    const said = incidentDetails(alert.incident);
     const key = `${alert.departmentId} ${type} ${source}`;
     let known = running.get(key) ?? (incidentId === undefined ? undefined : found.get(incidentId)); // it may have come back
     if (known === undefined) {
@@ -40,7 +42,7 @@ export const incidents = computed<Incident[]>(() => {
         isOpen: true,
         openedAt: alert.incident.openedAt ?? alert.timestamp,
         latestAt: alert.timestamp,
-        details,
+        details: said,
         isProven: null,
         notBlocked: null,
         times: 1,
@@ -54,9 +56,9 @@ export const incidents = computed<Incident[]>(() => {
     known.times = alert.incident.times ?? known.times;
     known.severity = alert.severity;
     known.latestAt = alert.timestamp;
-    known.details = details;
+    known.details = said;
     known.isProven = proven ?? known.isProven;
-    known.notBlocked = notBlocked ?? null;
+    known.notBlocked = notBlocked === undefined ? null : proven === false ? unproven : notBlocked;
     known.course.unshift(alert);
     if (state !== 'closed') known.evidence = alert.incident;
     if (state === 'closed') {

@@ -3,6 +3,7 @@ import { computed } from '@preact/signals';
 
 import type { State } from '../parts/icons';
 import { conditionsOf, markOf, worstFirst, type Condition } from './condition';
+import { issueWords } from './health_words';
 import { isQuiet } from './incident_marks';
 import { openIncidents, type Incident } from './incidents';
 import { alerts, appliance, departments, health, requests, type Department } from './state';
@@ -35,11 +36,11 @@ const cannotBlock = computed(() => appliance.value?.position === 'mirror' && dep
 export const needs = computed<Need[]>(() => {
   const asked = openRequests.value;
   const answered = new Set<Request>();
-  const troubles: string[] = health.value?.troubles ?? [];
+  const troubles = troublesOf(health.value);
   const found: Need[] = [];
   for (const department of worstFirst.value)
     for (const condition of conditionsOf(department).value) {
-      if (!isNeed(condition) || (condition.kind === 'reason' && troubles.includes(condition.text))) continue;
+      if (!isNeed(condition) || (condition.kind === 'reason' && condition.of === 'troubles' && troubles.length > 0)) continue; // each is told below
       const isQuota = 'quota' in condition;
       const mine = isQuota ? asked.filter((one) => one.departmentId === department.id) : [];
       mine.forEach((one) => answered.add(one));
@@ -51,10 +52,14 @@ export const needs = computed<Need[]>(() => {
   if (cannotBlock.value) found.push({ kind: 'position', key: 'position', mark: 'warn' });
   if (appliance.value?.isClockTrusted === false) found.push({ kind: 'clock', key: 'clock', mark: 'warn' });
   for (const text of troubles) found.push({ kind: 'trouble', key: text, mark: 'warn', text });
-  for (const one of health.value?.issues ?? []) // the graver ones are troubles
-    if (one.severity === 'medium') found.push({ kind: 'trouble', key: one.cause, mark: 'warn', text: `${one.cause}; ${one.suggestion}` });
   return found.sort((one, other) => groupOf(one) - groupOf(other) || severityOf(one) - severityOf(other));
 });
+
+/** What the appliance itself does not do, or soon will not, a sentence each. */
+function troublesOf(found: typeof health.value): string[] {
+  const grave = (found?.issues ?? []).filter((one) => one.severity !== 'low').map(issueWords);
+  return grave.length > 0 ? grave.map(({ cause, suggestion }) => `${cause}; ${suggestion}`) : (found?.troubles ?? []);
+}
 
 function groupOf(need: Need): number {
   return GROUPS[need.kind === 'condition' ? need.condition.kind : need.kind]!;

@@ -7,6 +7,7 @@ import { batch, computed, signal, type Signal } from '@preact/signals';
 import { call, link, on, onConnect } from './connection';
 import { nowMs, second, setNow, zone } from './clock';
 import type { Calls, Events } from './contract';
+import { reasonsOf, type Reason } from './health_words';
 import { holder, token } from './session';
 
 export type Appliance = Calls['appliance:get']['reply'];
@@ -54,8 +55,7 @@ export interface Department {
   devices: Signal<number | null>; // seen in 5 minutes
   health: Signal<number | null>;
   isActive: Signal<boolean | null>;
-  reasons: Signal<string[]>;
-  losses: Signal<ReadonlyMap<string, number>>; // of the health score, by reason
+  reasons: Signal<Reason[]>;
   wanted: Signal<number | null>; // blocks
   enforced: Signal<number | null>;
   quotas: Signal<QuotaShape[]>;
@@ -155,7 +155,6 @@ function made(facts: DepartmentFacts): Department {
     health: signal(null),
     isActive: signal(null),
     reasons: signal([]),
-    losses: signal(new Map()),
     wanted: signal(null),
     enforced: signal(null),
     quotas: signal([]),
@@ -279,8 +278,7 @@ on('department:status', (event) =>
       to.isActive.value = status.active;
       to.devices.value = status.connectedUsers;
       to.health.value = status.healthScore;
-      to.reasons.value = status.reasons ?? [];
-      to.losses.value = new Map((status.losses ?? []).map(({ reason, points }) => [reason, points]));
+      to.reasons.value = reasonsOf(status);
       to.wanted.value = status.blocks?.wanted ?? null;
       to.enforced.value = status.blocks?.enforced ?? null;
     }),

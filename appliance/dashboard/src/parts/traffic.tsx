@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
+import { anomalyDetails } from '../live/anomaly_words';
 import { call, link } from '../live/connection';
 import { dayStart } from '../live/calendar';
 import { minute, nowMs, zone } from '../live/clock';
@@ -189,7 +190,7 @@ export function marksOf(departmentId: string | null): ReadonlySignal<readonly Ma
           icon: one.anomaly.severity === 'low' ? 'info' : 'warn',
           isGrave: one.anomaly.severity !== 'low',
           title: departmentId === null ? `${nameOf(one.departmentId)}: ${name}` : name,
-          details: `${one.anomaly.details}. ${say(w.confidence, { value: fixed(one.anomaly.confidence, 2) })}`,
+          details: `${anomalyDetails(one)}. ${say(w.confidence, { value: fixed(one.anomaly.confidence, 2) })}`,
         },
       ];
     }),

@@ -47,6 +47,12 @@ export function say(text: string | Plural, values: Values = {}): string {
   return form(text, values).replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
+/** As `say`; nothing where there is no text, or a value of it is missing. */
+export function sayWhole(text: string | undefined, values: Values): string | undefined {
+  const isWhole = text?.match(/\{\w+\}/g)?.every((name) => name.slice(1, -1) in values) ?? true;
+  return text === undefined || !isWhole ? undefined : say(text, values);
+}
+
 export type Parts = Record<string, ComponentChildren>;
 
 /** As `say`, for texts with elements in them: the parts in their order. */

@@ -83,10 +83,11 @@ class IssueWatch:
     def _sightings(
         self, check: Check, signs: Signs, former: Mapping[_Key, _Sighting], now: Moment
     ) -> Iterator[tuple[_Key, _Sighting]]:
-        present = {(check.id, kind_of(cause)): cause for cause in check.find(signs) or ()}
-        for key, cause in present.items():
+        present = {(check.id, kind_of(found.cause)): found for found in check.find(signs) or ()}
+        for key, (cause, values) in present.items():
             since = former[key].issue.since if key in former else now.wall
-            yield key, _Sighting(Issue(check.id, check.severity, cause, check.suggestion, since), now.monotonic_s)
+            issue = Issue(check.id, check.severity, cause, check.suggestion, since, values)
+            yield key, _Sighting(issue, now.monotonic_s)
         for key, sighting in former.items():
             is_held = key[0] == check.id and now.monotonic_s - sighting.found_s < check.hold_s
             if is_held and key not in present:

@@ -17,7 +17,7 @@ from appliance.core.moment import Moment, timestamp
 from appliance.core.operations.report import ADVICE, Gap, ReportSpan, how_counted, span_of
 from appliance.core.pause import Pause
 from appliance.core.refusal import Code, Refused
-from appliance.events import Part, SecurityIncident
+from appliance.events import Part, SecurityIncident, SentenceValues
 from appliance.server.calls.arguments import Argument, DepartmentId
 from appliance.server.calls.context import Context, require_department
 from appliance.server.calls.metering.asking import ClosedPeriodFacts, period_keys
@@ -49,7 +49,10 @@ class ReportedPeriod(ClosedPeriodFacts, frozen=True, kw_only=True, rename="camel
 
 
 class ReportedIncident(Part, frozen=True, kw_only=True, rename="camel"):
-    """An incident. `severity`: its worst; `until`: when it closed, left out where that was never told."""
+    """An incident. `severity`: its worst; `until`: when it closed, left out where that was never told.
+
+    `values`: the numbers and names that `details` says.
+    """
 
     type: str
     source: str
@@ -57,6 +60,7 @@ class ReportedIncident(Part, frozen=True, kw_only=True, rename="camel"):
     details: str
     at: str
     until: str | UnsetType = UNSET
+    values: SentenceValues | UnsetType = UNSET
 
 
 class ReportReply(Reply, frozen=True, kw_only=True, rename="camel"):
@@ -160,6 +164,7 @@ def _incidents(context: ReportSource, department: str, since: datetime, until: d
             details=one.details,
             at=timestamp(one.since),
             until=timestamp(one.until) if one.until else UNSET,
+            values=dict(one.values) or UNSET,
         )
         for one in courses_of(map(_told, told))
         if one.since < until and (one.until or one.since) >= since
@@ -170,7 +175,15 @@ def _told(alert: bytes) -> tuple[IncidentCourse, bool]:
     event = msgspec.json.decode(alert, type=SecurityIncident)
     facts, at = event.incident, datetime.fromisoformat(event.timestamp)
     known_id = None if facts.incident_id is msgspec.UNSET else facts.incident_id
-    course = IncidentCourse(facts.type, facts.source, Severity(event.severity), facts.details, at, id=known_id)
+    course = IncidentCourse(
+        facts.type,
+        facts.source,
+        Severity(event.severity),
+        facts.details,
+        at,
+        id=known_id,
+        values={} if facts.values is msgspec.UNSET else facts.values,
+    )
     return course, facts.state == "closed"
 
 

@@ -34,7 +34,7 @@ FINE = Signs(
 
 
 def found(signs: Signs) -> dict[str, str]:
-    return {check.id: "; ".join(told) for check in CHECKS if (told := check.find(signs))}
+    return {check.id: "; ".join(one.cause for one in told) for check in CHECKS if (told := check.find(signs))}
 
 
 def of_machine(**signs: Any) -> Signs:

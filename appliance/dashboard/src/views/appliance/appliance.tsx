@@ -4,8 +4,10 @@ import type { ComponentChildren } from 'preact';
 import { blockCounts } from '../../live/block_counts';
 import { minute, nowMs } from '../../live/clock';
 import { UNACCOUNTED_PERCENT } from '../../live/condition';
+import { sentence } from '../../live/condition_words';
 import { call } from '../../live/connection';
 import { fixed, full, MBIT, moment, percent, setRate, span, text, three, usedOf, visible, volume, whole, day, clockSeconds } from '../../live/formats';
+import { issueWords } from '../../live/health_words';
 import { isAdministrator } from '../../live/session';
 import { appliance, dataFrom, departments, health, type Department } from '../../live/state';
 import { StateMark, Icon, type State } from '../../parts/icons';
@@ -50,8 +52,6 @@ const checks = words({
   de: { clock_wrong: 'Datum', read_only: 'Schreibschutz', card_worn_out: 'Lebensende der Karte', undervoltage: 'Netzteil', connections: 'Verbindungstabelle', throttled: 'Drosselung', card_worn: 'Abnutzung der Karte', card_writes: 'Schreiben auf die Karte', clock_alone: 'Zeitserver', port_errors: 'beschädigte Pakete', port_flaps: 'lose Verbindungen', update_failed: 'gescheiterte Aktualisierungen', capture_loss: 'verpasste Pakete', update_waits: 'wartende Aktualisierungen' },
 });
 
-type Issue = { id: string; cause: string; suggestion: string; since: string };
-
 export default function Appliance() {
   useTitle({ text: names.appliance });
   const box = appliance.value;
@@ -63,7 +63,7 @@ export default function Appliance() {
         <Skeleton rows={8} />
       </>
     );
-  const issues: Issue[] = state?.issues ?? [];
+  const issues = (state?.issues ?? []).map((one) => ({ ...one, key: one.id + one.cause, ...issueWords(one) }));
   const count = Math.max(issues.length, workOf(box).filter(([, is]) => is !== 'ok').length); // an issue may be of the same thing
   return (
     <>
@@ -81,10 +81,10 @@ export default function Appliance() {
         <section id="issues" aria-label={w.attention}>
           <ul class="needs">
             {issues.map((one) => (
-              <li key={one.id + one.cause}>
+              <li key={one.key}>
                 <Icon name="warn" class="mark-warn" />
                 <div class="what">
-                  {visible(one.cause)}
+                  {sentence(visible(one.cause))}
                   <div class="why">
                     {visible(one.suggestion)} <span class="dim">({say(w.since, { time: moment(one.since) })})</span>
                   </div>

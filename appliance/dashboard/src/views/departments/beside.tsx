@@ -1,4 +1,5 @@
 /** Beside a department's books: what was unusual, and the blocks that are for it alone. */
+import { anomalyDetails } from '../../live/anomaly_words';
 import { call, link } from '../../live/connection';
 import { minute, nowMs } from '../../live/clock';
 import { clock, day, fixed, full, moment, visible, whole } from '../../live/formats';
@@ -44,7 +45,7 @@ export function Unusual({ of }: { of: Department }) {
               <div>
                 <b>{say(TYPES[anomaly.type] ?? w.anomaly, { severity: SEVERITIES[anomaly.severity as keyof typeof SEVERITIES] ?? anomaly.severity })}</b>
                 <br />
-                {visible(anomaly.details)}. <span class="dim">{say(w.confidence, { value: fixed(anomaly.confidence, 2) })}</span>
+                {anomalyDetails({ timestamp, anomaly })}. <span class="dim">{say(w.confidence, { value: fixed(anomaly.confidence, 2) })}</span>
               </div>
             </li>
           ))}

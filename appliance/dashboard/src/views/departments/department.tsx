@@ -71,8 +71,7 @@ function Words({ of, condition }: { of: Shape; condition: Condition }) {
 function State({ of }: { of: Shape }) {
   const found = conditionsOf(of).value;
   const health = of.health.value;
-  const losses = of.losses.value;
-  const reasons = of.reasons.value.map((one) => (losses.has(one) ? `${one} (\u2212${fixed(losses.get(one)!, 2)})` : one)).join('; ');
+  const reasons = of.reasons.value.map(({ text, points }) => (points > 0 ? `${text} (\u2212${fixed(points, 2)})` : text)).join('; ');
   return (
     <section class="sentence one">
       <p aria-live="polite">

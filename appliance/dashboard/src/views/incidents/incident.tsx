@@ -5,6 +5,7 @@ import { useLocation } from 'preact-iso';
 import { incidentName } from '../../live/condition_words';
 import { deviceNameOf } from '../../live/devices';
 import { clock, clockSeconds, full, moment, span, visible, whole } from '../../live/formats';
+import { incidentDetails } from '../../live/incident_words';
 import { marks } from '../../live/incident_marks';
 import { incidents, openIncidents, type Incident } from '../../live/incidents';
 import { may } from '../../live/session';
@@ -17,24 +18,13 @@ import { useKeys } from '../../shell/keyboard';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { parts, say } from '../../words/words';
+import { adviceOf, expectedOf } from './evidence_words';
 import { blockAddress, lengthS } from './incidents';
 import { acknowledge, Marks, unmute } from './marks';
 import { MuteDialog } from './mute_dialog';
 import { w } from './words';
 
 const SEVERITIES = { low: w.low, medium: w.medium, high: w.high, critical: w.critical } as const;
-const ADVICE: Record<string, 'advicePortScan' | 'adviceSweep' | 'adviceFlood' | 'adviceTunnel' | 'advicePasswords' | 'adviceSpoofing' | 'adviceConflict' | 'adviceListed' | 'adviceOutflow'> = {
-  port_scan: 'advicePortScan',
-  host_sweep: 'adviceSweep',
-  syn_flood: 'adviceFlood',
-  udp_flood: 'adviceFlood',
-  dns_tunnel: 'adviceTunnel',
-  brute_force: 'advicePasswords',
-  listed_contact: 'adviceListed',
-  outbound_volume: 'adviceOutflow',
-  arp_spoofing: 'adviceSpoofing',
-  address_conflict: 'adviceConflict',
-};
 
 export default function OneIncident({ id = '' }: { id?: string }) {
   const { route } = useLocation();
@@ -66,7 +56,7 @@ export default function OneIncident({ id = '' }: { id?: string }) {
   const values = { department: visible(nameOf(found.departmentId)), source: <code>{visible(found.source)}</code>, time, span: span(lengthS(found)) };
   const canBlock = may('operator', found.departmentId);
   const mark = marks.value.get(found.id);
-  const advice = ADVICE[found.type];
+  const advice = adviceOf(found);
   return (
     <>
       <header class="row wrap">
@@ -110,7 +100,7 @@ export default function OneIncident({ id = '' }: { id?: string }) {
                 <h2 id="can">{w.canDo}</h2>
               </header>
               <div class="pad stack small">
-                {advice !== undefined && <p>{w[advice]}</p>}
+                {advice && <p>{visible(advice)}</p>}
                 <h3>{w.block}</h3>
                 <p class="mid">{say(w.blockHelp, { department: visible(nameOf(found.departmentId)) })}</p>
                 <h3>{w.acknowledge}</h3>
@@ -170,7 +160,7 @@ function Evidence({ of: found }: { of: Incident }) {
           <dt>{w.count}</dt>
           <dd>{evidence.count === undefined ? '–' : whole(evidence.count)}</dd>
           <dt>{w.expected}</dt>
-          <dd>{visible(evidence.expected ?? '–')}</dd>
+          <dd>{visible(expectedOf(found) ?? '–')}</dd>
           <dt>{w.times}</dt>
           <dd>{say(w.timesCount, { count: times })}</dd>
           <dt>{w.concerned}</dt>
@@ -212,7 +202,7 @@ function Course({ of: found }: { of: Incident }) {
               <div>
                 <b>{one.incident.state === 'closed' ? w.closed : say(isFirst ? w.opened : w.grew, { severity: SEVERITIES[severity] })}</b>
                 <br />
-                <span class="mid">{visible(one.incident.details)}</span>
+                <span class="mid">{visible(incidentDetails(one.incident))}</span>
               </div>
             </li>
           );

@@ -2,6 +2,7 @@
 import { computed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 
+import { anomalyDetails } from '../../live/anomaly_words';
 import { incidentName, kindOf, periodOf } from '../../live/condition_words';
 import { clockSeconds, day, fixed, full, moment, visible } from '../../live/formats';
 import { nowMs } from '../../live/clock';
@@ -62,14 +63,14 @@ function ofAlert(alert: Alert): Happening {
       };
     }
     case 'anomaly': {
-      const { severity, details, confidence } = alert.anomaly;
+      const { severity, confidence } = alert.anomaly;
       return {
         ...base,
         icon: 'rising',
         tone: severity === 'low' ? 'mid' : 'mark-warn',
         text: (
           <>
-            {parts(w.spike, { name, details: visible(details) })} <span class="dim">{say(w.confidence, { value: fixed(confidence, 2) })}</span>
+            {parts(w.spike, { name, details: anomalyDetails(alert) })} <span class="dim">{say(w.confidence, { value: fixed(confidence, 2) })}</span>
           </>
         ),
       };

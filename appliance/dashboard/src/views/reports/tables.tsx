@@ -1,5 +1,6 @@
 /** The tables of a report: its closed quota periods, and its incidents. */
 import { incidentName } from '../../live/condition_words';
+import { incidentDetails } from '../../live/incident_words';
 import { day, full, gib, moment, percent, setGib, visible } from '../../live/formats';
 import { common } from '../../words/common';
 import { say } from '../../words/words';
@@ -71,7 +72,7 @@ export function Incidents({ found }: { found: Report['incidents'] }) {
               </td>
               <td class="full">
                 {incidentName(one.type)}, {SEVERITIES[one.severity as keyof typeof SEVERITIES] ?? one.severity}
-                <span class="sub any">{visible(one.details)}</span>
+                <span class="sub any">{visible(incidentDetails({ ...one, state: one.until ? 'closed' : 'open' }))}</span>
               </td>
               <td class="top">
                 <code>{visible(one.source)}</code>

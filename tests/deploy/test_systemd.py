@@ -118,24 +118,26 @@ def test_a_backup_makes_the_same_appliance_of_another_computer(
         machine.run(f"appliance backup create {backup}")
     kept, configuration = machine.run(STATE).stdout, machine.run("cat /etc/appliance/appliance.toml").stdout
     machine.power_off()
-    with Guest(debian, tmp_path, stick, line) as other:
-        other.power_on()
-        with step("another fresh computer, installed"):
-            install(other, running)
-        with step("restored there"):
-            other.run("systemctl stop appliance")
-            assert "--replace keeps it aside" in told(other, f"appliance backup restore {backup}", code=1)
-            other.run(f"appliance backup restore --replace {backup}")
-        restored = json.loads(other.run(STATE).stdout)
-        assert restored == json.loads(kept)
-        assert other.run("cat /etc/appliance/appliance.toml").stdout == configuration
-        other.run("systemctl start appliance")
-        assert version(other) == running
-        assert BLOCKED in other.run("nft list ruleset").stdout
-        assert [one["name"] for one in json.loads(other.run("appliance user list --json").stdout)] == ["alice"]
-        assert "appliance_" in page(other, "/metrics", Authorization=f"Bearer {token}")
-        other.power_off()
-    machine.power_on()
+    try:
+        with Guest(debian, tmp_path, stick, line) as other:
+            other.power_on()
+            with step("another fresh computer, installed"):
+                install(other, running)
+            with step("restored there"):
+                other.run("systemctl stop appliance")
+                assert "--replace keeps it aside" in told(other, f"appliance backup restore {backup}", code=1)
+                other.run(f"appliance backup restore --replace {backup}")
+            restored = json.loads(other.run(STATE).stdout)
+            assert restored == json.loads(kept)
+            assert other.run("cat /etc/appliance/appliance.toml").stdout == configuration
+            other.run("systemctl start appliance")
+            assert version(other) == running
+            assert BLOCKED in other.run("nft list ruleset").stdout
+            assert [one["name"] for one in json.loads(other.run("appliance user list --json").stdout)] == ["alice"]
+            assert "appliance_" in page(other, "/metrics", Authorization=f"Bearer {token}")
+            other.power_off()
+    finally:
+        machine.power_on()
 
 
 def test_it_is_taken_away_without_a_trace(machine: Guest, step: Step) -> None:

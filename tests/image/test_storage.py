@@ -75,10 +75,14 @@ def share_of(device: str) -> Path:
 
 
 def start(device: Path, folder: Path, look: str) -> tuple[str, str]:
-    """What the program says at a start, and what a look at the mounted partition shows."""
+    """What the program says at a start, and what a look at the mounted partition shows.
+
+    Programs in `folder`/programs stand in for the computer's.
+    """
     data, said = folder / "data", folder / "said"
     data.mkdir(exist_ok=True)
-    environment = os.environ | {"APPLIANCE_PARTITION": str(device), "APPLIANCE_DATA": str(data)}
+    path = f"{folder}/programs:{os.environ['PATH']}"
+    environment = os.environ | {"APPLIANCE_PARTITION": str(device), "APPLIANCE_DATA": str(data), "PATH": path}
     command = ["unshare", "--mount", "sh", "-c", f"{PROGRAM} >{said} 2>&1 && cd {data} && {look}"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return said.read_text(), done.stdout
@@ -95,6 +99,18 @@ def test_a_whole_one_is_mounted_without_a_word_to_people(card: Card, tmp_path: P
         assert "APPLIANCE" not in said
         assert share_of(str(device).removesuffix("p4")).read_text().strip() == "20"
         assert start(device, tmp_path, "ls state")[1].split() == ["kept", "new"]
+
+
+def test_what_is_bound_from_it_waits_until_udev_has_seen_all_changes(card: Card, tmp_path: Path) -> None:
+    """The last that the program does, when the partition is mounted."""
+    waits = tmp_path / "programs/udevadm"
+    waits.parent.mkdir()
+    waits.write_text(f'#!/bin/sh\necho "$1" >>{tmp_path}/data/asked\nls {tmp_path}/data >>{tmp_path}/data/asked\n')
+    waits.chmod(0o755)
+    with inserted(card) as device:
+        seen = start(device, tmp_path, "cat asked")[1]
+    assert seen.split()[0] == "settle"
+    assert set(FOLDERS) < set(seen.split())
 
 
 def test_a_damaged_one_is_mended_without_a_question(card: Card, tmp_path: Path) -> None:

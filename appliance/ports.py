@@ -14,6 +14,7 @@ from appliance.core.access.person import Person, TokenRecord
 from appliance.core.alerting.message import AlertMessage
 from appliance.core.alerting.notice import ChannelState, Notice
 from appliance.core.alerting.report_order import ReportKey
+from appliance.core.backup_state import BackupState
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -28,7 +29,6 @@ from appliance.core.detection.rates.anomaly import StoredAnomaly
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.machine import (
     Address,
-    BackupState,
     Connection,
     Frame,
     Lights,

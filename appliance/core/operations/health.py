@@ -22,7 +22,7 @@ class HealthFacts:
     `utilization`: 0..1. `setup_faults`: what keeps the configuration from working here, in sentences; `can_work`: it
     works all the same. `troubles`: what the appliance itself does not do, in sentences. `strangers`: what passes at the
     interface and is no department's, or cannot be read, likewise. `notes`: what a person should know although all is as
-    configured.
+    configured. `is_open`: nothing is enforced, because of a maintenance that is configured so.
     """
 
     interface: str
@@ -40,6 +40,7 @@ class HealthFacts:
     troubles: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    is_open: bool = False
 
 
 class Loss(NamedTuple):
@@ -92,19 +93,21 @@ def _faults(facts: HealthFacts) -> tuple[tuple[float, bool, str], ...]:
     """
     missed = _count(facts.frames_lost, "frame")
     blocks = _count(facts.wanted, "block")
+    has_gap = facts.can_enforce and facts.enforced < facts.wanted
     cannot_block = not facts.can_enforce and facts.wanted > 0
     return (
         (1.0, not facts.is_present, f"the interface {facts.interface} does not exist"),
         (1.0, facts.is_present and not facts.is_up, f"the link of {facts.interface} is down; check its cable"),
         (0.5 if facts.can_work else 1.0, bool(facts.setup_faults), "; ".join(facts.setup_faults)),
         (0.5, cannot_block, f"this position cannot enforce; {blocks} to be done elsewhere"),
-        (0.5, facts.can_enforce and facts.enforced < facts.wanted, f"{facts.enforced} of {blocks} enforced"),
+        (0.5, has_gap and not facts.is_open, f"{facts.enforced} of {blocks} enforced"),
         (0.2, bool(facts.quotas_exceeded), f"the {' and the '.join(facts.quotas_exceeded)} quota is exceeded"),
         (0.2, facts.open_incidents > 0, f"{_count(facts.open_incidents, 'incident')} open"),
         (0.2, bool(facts.troubles), "; ".join(facts.troubles)),
         (0.2, bool(facts.strangers), "; ".join(facts.strangers)),
         (0.1, facts.frames_lost > 0, f"the capture missed {missed}; sites and incidents may be missing"),
         (0.1, facts.utilization >= BUSY, f"the line is {facts.utilization:.0%} full"),
+        (0.0, facts.is_open, "in this maintenance blocks and quotas are not enforced"),
         (0.0, bool(facts.notes), "; ".join(facts.notes)),
     )
 

@@ -29,6 +29,10 @@ export type MaintenanceKind = 'completed' | 'manual' | 'scheduled';
  */
 export type Repeat = 'daily' | 'monthly' | 'weekly';
 /**
+ * What becomes of blocks and quotas while a maintenance runs: they stay enforced, or everything passes.
+ */
+export type InMaintenance = 'opens' | 'stays';
+/**
  * How far an update has come.
  */
 export type UpdateState = 'checking' | 'confirmed' | 'failed' | 'fetching' | 'installed' | 'installing' | 'returned' | 'trial';
@@ -521,7 +525,8 @@ export interface SystemMaintenance {
  * `type`: scheduled, manual or completed; `startTime` as a timestamp; `duration` seconds; `impact` a sentence.
  *
  * `actor`: who asked for it; `begun`: false while it is only announced; `endsAt`: when it ends, or has ended.
- * `id`: its name in calls; `repeat`: how often it is planned again, where it is.
+ * `id`: its name in calls; `repeat`: how often it is planned again, where it is. `enforcement`: of blocks and quotas
+ * while it runs.
  */
 export interface MaintenanceFacts {
   type: MaintenanceKind;
@@ -533,6 +538,7 @@ export interface MaintenanceFacts {
   endsAt?: string;
   id?: string;
   repeat?: Repeat;
+  enforcement?: InMaintenance;
 }
 /**
  * A configuration's trial has begun, goes on or, as null, is over. The appliance's own event.
@@ -867,7 +873,7 @@ export interface Nothing {
  * The appliance. `name`: its computer's; `timezone`: an IANA name; `contact`: null where none is configured.
  *
  * `startedAt` and `now` are times by the appliance's clock, which `isClockTrusted` or not. `buttonHold`: seconds
- * for which the panel's button is held for maintenance.
+ * for which the panel's button is held for maintenance. `inMaintenance`: what becomes of blocks and quotas then.
  */
 export interface ApplianceReply {
   success: true;
@@ -882,6 +888,7 @@ export interface ApplianceReply {
   contact: string | null;
   periods: EventPeriods;
   buttonHold: number;
+  inMaintenance: InMaintenance;
   departments: DepartmentFacts[];
 }
 /**

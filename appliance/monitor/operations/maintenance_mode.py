@@ -128,6 +128,8 @@ class MaintenanceMode:
 
     def step(self, now: Moment) -> None:
         """Begin, announce once more, or end a maintenance when it is due."""
+        if self.plan.next is None and not self._is_holding:
+            return  # as ten times a second on most days
         change = plans.advanced(self.plan, now, self._zone)
         former, self.plan = self.plan, change.plan
         if not self.is_read_only:

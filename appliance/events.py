@@ -14,7 +14,7 @@ from appliance.core.detection.incident import Severity
 from appliance.core.machine import Light
 from appliance.core.metering.quota import AlertKind, QuotaKind
 from appliance.core.operations.health import ReasonKind
-from appliance.core.operations.maintenance_window import MaintenanceKind, Repeat
+from appliance.core.operations.maintenance_window import InMaintenance, MaintenanceKind, Repeat
 from appliance.core.operations.update import UpdateState
 from appliance.core.refusal import Code
 from appliance.core.traffic.sites import Trend
@@ -468,7 +468,8 @@ class MaintenanceFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """`type`: scheduled, manual or completed; `start_time` as a timestamp; `duration` seconds; `impact` a sentence.
 
     `actor`: who asked for it; `begun`: false while it is only announced; `ends_at`: when it ends, or has ended.
-    `id`: its name in calls; `repeat`: how often it is planned again, where it is.
+    `id`: its name in calls; `repeat`: how often it is planned again, where it is. `enforcement`: of blocks and quotas
+    while it runs.
     """
 
     type: MaintenanceKind
@@ -480,6 +481,7 @@ class MaintenanceFacts(Part, frozen=True, kw_only=True, rename="camel"):
     ends_at: str | UnsetType = UNSET
     id: str | UnsetType = UNSET
     repeat: Repeat | UnsetType = UNSET
+    enforcement: InMaintenance | UnsetType = UNSET
 
 
 class SystemMaintenance(Event, frozen=True, kw_only=True, rename="camel"):

@@ -14,6 +14,7 @@ from appliance.core.access.person import Person, TokenRecord
 from appliance.core.alerting.message import AlertMessage
 from appliance.core.alerting.notice import ChannelState, Notice
 from appliance.core.alerting.report_order import ReportKey
+from appliance.core.backup_state import BackupState
 from appliance.core.blocking.answer_cache import HeardAddress
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.blocked_names import LearnedAddress
@@ -28,7 +29,6 @@ from appliance.core.detection.rates.anomaly import StoredAnomaly
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.machine import (
     Address,
-    BackupState,
     Connection,
     Frame,
     Lights,
@@ -120,6 +120,9 @@ class Firewall(Protocol):
     ) -> str | None:
         """Remove some pieces and add others, in one transaction."""
 
+    def let_pass(self, for_s: float) -> str | None:
+        """Stop nothing for so long, whatever becomes of this program; 0: stop again what is in the sets, at once."""
+
     def list_elements(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """List a set in portions of a few milliseconds' work; nothing where the set does not exist.
 
@@ -150,6 +153,9 @@ class DnsFilter(Protocol):
 
     def update_denials(self, gone: Collection[Question], new: Collection[Denial], at_s: float) -> str | None:
         """Remove some denials and add others; refused where there is no filter yet, or it is full."""
+
+    def let_pass(self, for_s: float) -> str | None:
+        """Refuse and drop nothing for so long, whatever becomes of this program; 0: refuse what is denied, at once."""
 
     def is_intact(self) -> bool:
         """Whether the filter is as it was installed, at each place that exists now."""
@@ -249,6 +255,12 @@ class Meters(Protocol):
 
     def refused(self) -> int:
         """Packets that were turned away because a quota was used up, since the meters were first made."""
+
+    def let_pass(self, for_s: float) -> str | None:
+        """Go on counting, and limit nobody for so long, whatever becomes of this program; 0: limit again, at once.
+
+        Returns `None`, or why the kernel refused.
+        """
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         """Set the bytes that hosts have left, by department and host; below 0: more was used than allowed.

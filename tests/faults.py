@@ -63,8 +63,9 @@ FAULTS = (
     ),
     Fault(
         "out of memory",
-        "beyond the unit's MemoryMax the kernel ends it by SIGKILL; blocks hold, and it starts again",
+        "it ends, by itself or beyond the unit's MemoryMax by SIGKILL; blocks hold, and it starts again",
         (
+            "tests/service/test_without_memory.py::test_a_want_of_memory_that_a_loop_meets_ends_the_process",
             f"{E2E}/test_crash.py::test_after_each_kill_the_ledger_has_every_byte_and_all_blocks_hold",
             f"{E2E}/test_quota.py::"
             "test_with_the_service_killed_the_kernel_stops_the_department_and_the_books_say_what_passed",
@@ -124,15 +125,26 @@ FAULTS = (
         ),
     ),
     Fault(
-        "receivers down, refusing, slow, answering garbage",
+        "receivers down for an hour, refusing, slow, answering garbage",
         "nothing else waits for them; each notice is kept and delivered in order when they are back",
         (
+            f"{MONITOR}/alerting/test_notification_desk.py::"
+            "test_a_dead_receiver_delays_no_other_and_gets_all_in_order_once_it_is_back",
             f"{E2E}/test_notifications.py::test_a_dead_receiver_delays_neither_metering_nor_another_channel",
             f"{E2E}/test_notifications.py::test_what_waits_outlives_the_kill_of_service_and_receiver",
             f"{SYSTEM}/outlets/test_mail.py::test_a_server_that_trickles_is_left_when_its_time_is_over",
             f"{SYSTEM}/outlets/test_mail.py::test_garbage_is_an_answer_like_any_other",
             "tests/core/alerting/test_attempts.py::"
             "test_a_receiver_that_fails_is_asked_less_and_less_often_but_always_again",
+        ),
+    ),
+    Fault(
+        "it dies in a maintenance",
+        "where that opens the enforcement, the kernel closes it within 15 s; what was saved is whole",
+        (
+            f"{E2E}/test_opening.py::"
+            "test_a_service_that_does_not_come_back_leaves_nothing_open_and_one_that_does_opens_again",
+            f"{E2E}/test_maintenance.py::test_the_power_may_fail_in_maintenance_and_it_goes_on_afterwards",
         ),
     ),
     Fault(

@@ -36,6 +36,7 @@ NAMES = {
     "detection.block_kinds": "The kinds of incidents whose sources are blocked",
     "detection.block_duration": "The time for which sources of incidents are blocked",
     "websites.record": "What is kept of visited websites",
+    "maintenance.enforcement": "In maintenance the enforcement of blocks and quotas",
     "notice.contact": "The contact on the page for people who are cut off",
 }
 CONSEQUENCES = {

@@ -24,6 +24,8 @@ from appliance.core.machine import Position
 from appliance.core.metering.department import Department
 from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention
 from appliance.core.metering.quota import EXCEEDED_PERCENT, Action, Limits, QuotaKind
+from appliance.core.operations.maintenance_window import InMaintenance
+from appliance.core.positions import POSITIONS
 from appliance.core.traffic.devices.server_sign import ServerKind
 from appliance.core.traffic.name_lists import BACKGROUND, ENCRYPTED_DNS, FRONTS, NameList
 from appliance.core.traffic.naming import NameRules, Record
@@ -268,6 +270,16 @@ class BackupSection(Section, frozen=True, kw_only=True):
     keep: kinds.Keep = 7
 
 
+class MaintenanceSection(Section, frozen=True, kw_only=True):
+    """What becomes of blocks and quotas while a maintenance runs.
+
+    They stay by default: who cuts the power or moves a cable wants no open network. `opens` is for whom a wrong block
+    or a used-up quota would keep from the work; the books go on, and what passed is in them.
+    """
+
+    enforcement: InMaintenance = InMaintenance.STAYS
+
+
 class PanelSection(Section, frozen=True, kw_only=True):
     """BCM pin numbers of the button and the LEDs; `hold`: seconds the button is held for maintenance."""
 
@@ -301,6 +313,7 @@ class Config(Section, frozen=True, kw_only=True):
     websites: WebsitesSection = WebsitesSection()
     notice: NoticeSection = NoticeSection()
     limits: LimitsSection = DEFAULT_LIMITS
+    maintenance: MaintenanceSection = MaintenanceSection()
     panel: PanelSection = PanelSection()
     update: UpdateSection = UpdateSection()
     backup: BackupSection = BackupSection()
@@ -315,6 +328,11 @@ class Config(Section, frozen=True, kw_only=True):
     def zone(self) -> ZoneInfo:
         """The time zone of quota periods."""
         return self.appliance.timezone
+
+    def as_in_maintenance(self) -> InMaintenance:
+        """What becomes of the enforcement in maintenance; where the position enforces nothing, nothing opens."""
+        can_enforce = POSITIONS[self.position].can_enforce
+        return self.maintenance.enforcement if can_enforce else InMaintenance.STAYS
 
     def as_retention(self) -> Retention:
         """The retention of history, as the core's value."""

@@ -159,38 +159,6 @@ class Frame:
     data: bytes
 
 
-class BackupStage(StrEnum):
-    """How far the backup is that the page makes or restores."""
-
-    NONE = "none"
-    MAKING = "making"
-    MADE = "made"  # it can be fetched
-    GIVEN = "given"  # so many bytes of it, so far
-    JUDGING = "judging"
-    JUDGED = "judged"  # it can be restored
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class BackupFacts:
-    """What a backup says of itself. `changes`: a sentence for each change of the configuration that it would bring."""
-
-    host: str
-    made_at: str
-    version: str
-    changes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BackupState:
-    """The backup that the page makes or restores. `facts`: once it was judged; `fault`: why it failed."""
-
-    stage: BackupStage
-    bytes: int = 0
-    fault: str = ""
-    facts: BackupFacts | None = None
-
-
 class Press(StrEnum):
     """How the button was pressed."""
 

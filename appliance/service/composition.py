@@ -24,6 +24,7 @@ from appliance.events import Event
 from appliance.monitor.alerting.notification_desk import NotificationDesk
 from appliance.monitor.blocking.enforcement import Enforcement
 from appliance.monitor.blocking.list_imports import ListImports
+from appliance.monitor.blocking.opening import Opening
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.history_recorder import HistoryRecorder
 from appliance.monitor.metering.quota_requests import QuotaRequests
@@ -58,6 +59,7 @@ from appliance.service.monitors import (
     build_insight,
     build_maintenance,
     build_metering,
+    build_opening,
     build_panel,
     build_rate_watch,
     build_schedules,
@@ -81,6 +83,7 @@ TELLING = (
     IssueSource.LISTS,
     IssueSource.ENFORCEMENT,
     IssueSource.SCHEDULES,
+    IssueSource.OPENING,
 )
 LISTS = "lists"  # the folder of block lists, in the state directory
 
@@ -128,6 +131,7 @@ class Monitors:
     requests: QuotaRequests
     enforcement: Enforcement
     schedules: ScheduleWatch
+    opening: Opening
     rate_watch: RateWatch
     device_watch: DeviceWatch
     insight: Insight
@@ -272,11 +276,10 @@ def open_disk(machine: Machine, state_dir: Path, trial: ConfigTrial) -> Disk:
 def build_monitors(base: Foundation, *, disk: Disk, authentication: Authentication, trial: ConfigTrial) -> Monitors:
     """All monitors, each over those before it."""
     mode, metering = build_maintenance(base), build_metering(base, history_store=disk.history_store)
-    enforcement, schedules = _blocking_over(base, mode, metering)
-    rates, devices = build_rate_watch(base, metering=metering, store=disk.history_store), _devices_over(base, metering)
-    insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rates, device_watch=devices)
+    enforcement, schedules, opening = _blocking_over(base, mode, metering)
+    rates, devices, insight = _traffic_over(base, disk, metering, enforcement)
     history, lists = _history_over(base, disk), _lists_over(base, disk, enforcement)
-    parts: Sequence[Telling] = (metering, history, trial, lists, enforcement, schedules)
+    parts: Sequence[Telling] = (metering, history, trial, lists, enforcement, schedules, opening)
     return Monitors(
         maintenance_mode=mode,
         panel=_panel_over(base, mode, authentication, trial, insight),
@@ -284,6 +287,7 @@ def build_monitors(base: Foundation, *, disk: Disk, authentication: Authenticati
         requests=QuotaRequests(base.store, metering, base.publish),
         enforcement=enforcement,
         schedules=schedules,
+        opening=opening,
         rate_watch=rates,
         device_watch=devices,
         insight=insight,
@@ -300,14 +304,19 @@ def _sources(parts: Sequence[Telling]) -> Mapping[IssueSource, TroubleSource]:
     return {name: one.troubles for name, one in zip(TELLING, parts, strict=True)}
 
 
-def _devices_over(base: Foundation, metering: Metering) -> DeviceWatch:
+def _traffic_over(
+    base: Foundation, disk: Disk, metering: Metering, enforcement: Enforcement
+) -> tuple[RateWatch, DeviceWatch, Insight]:
     learning_s = SIMULATED_LEARNING_S if base.machine.is_simulated else LEARNING_S
-    return build_device_watch(base, metering=metering, learning_s=learning_s)
+    rates = build_rate_watch(base, metering=metering, store=disk.history_store)
+    devices = build_device_watch(base, metering=metering, learning_s=learning_s)
+    insight = build_insight(base, metering=metering, enforcement=enforcement, rate_watch=rates, device_watch=devices)
+    return rates, devices, insight
 
 
 def _blocking_over(
     base: Foundation, maintenance_mode: MaintenanceMode, metering: Metering
-) -> tuple[Enforcement, ScheduleWatch]:
+) -> tuple[Enforcement, ScheduleWatch, Opening]:
     enforcement = build_blocking(
         config=base.config,
         packet_filter=base.machine,
@@ -315,7 +324,8 @@ def _blocking_over(
         publish=base.publish,
         require_writable=maintenance_mode.require_writable,
     )
-    return enforcement, build_schedules(base, metering, enforcement)
+    opening = build_opening(maintenance_mode, metering, enforcement)
+    return enforcement, build_schedules(base, metering, enforcement), opening
 
 
 def _history_over(base: Foundation, disk: Disk) -> HistoryRecorder:

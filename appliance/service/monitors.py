@@ -4,6 +4,7 @@
     panel                maintenance, which its button begins and ends
     metering             the meters and the interfaces
     blocking             the packet filter; refuses changes in maintenance
+    opening              maintenance, in which blocking and metering may stop nothing
     rate watch           what metering passes on; learns what is usual
     device watch         what metering knows of devices, and the captured packets that insight hands over
     insight              captured packets; asks metering for rates, orders blocks
@@ -26,6 +27,7 @@ from appliance.core.operations.issues.issue import IssueSource
 from appliance.core.operations.update_window import window_of
 from appliance.core.traffic.devices.device_register import LEARNING_S
 from appliance.monitor.blocking.enforcement import Enforcement
+from appliance.monitor.blocking.opening import Opening
 from appliance.monitor.metering.departments import Metering
 from appliance.monitor.metering.device_directory import DeviceDirectory
 from appliance.monitor.metering.history_recorder import HistoryRecorder
@@ -68,7 +70,8 @@ class Foundation:
 
 def build_maintenance(base: Foundation) -> MaintenanceMode:
     """The read-only mode."""
-    return MaintenanceMode(base.store, base.publish, base.config.zone, base.hold)
+    config = base.config
+    return MaintenanceMode(base.store, base.publish, config.zone, base.hold, config.as_in_maintenance())
 
 
 def build_panel(
@@ -123,6 +126,11 @@ def build_blocking(
         publish=publish,
         shared=config.protection.shared,
     )
+
+
+def build_opening(mode: MaintenanceMode, metering: Metering, enforcement: Enforcement) -> Opening:
+    """What opens the enforcement in maintenance."""
+    return Opening(mode.open_s, [enforcement.let_pass, metering.let_pass])
 
 
 def build_schedules(base: Foundation, metering: Metering, enforcement: Enforcement) -> ScheduleWatch:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from appliance import config as configuration
 from appliance.config import Config
+from appliance.core.operations.trial import STATE_FILE
 from appliance.core.positions import POSITIONS
 from appliance.monitor.operations.schedule_watch import scheduled_blocks
 from appliance.service.machines import CannotStart
@@ -24,7 +25,6 @@ from appliance.system.storage.store import BLOCKS, NOT_READABLE, SqliteStore
 
 log = logging.getLogger("appliance")
 
-STATE_FILE = "appliance.sqlite3"
 GOES_ON = "the service mends what it can when it starts"
 ONLY_READ = "a boot only reads it"
 

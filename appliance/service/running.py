@@ -240,6 +240,7 @@ class Service:
             act_for(parts.machine.people, monitors.enforcement, monitors.metering, monitors.requests, now)
         parts.monitors.schedules.step(now)
         parts.monitors.enforcement.step(now)
+        parts.monitors.opening.step(now)
         parts.monitors.status.status_step(now)  # after it: no department is called well before its blocks hold
 
     def _observe(self, now: Moment) -> None:

@@ -21,6 +21,7 @@ class SimulatedDnsFilter:
         self._elapsed = elapsed
         self._places: Sequence[Place] = ()
         self._denied: dict[Question, tuple[float, Scope]] = {}
+        self._open_until_s = 0.0
 
     def replace_denials(self, places: Sequence[Place], denials: Collection[Denial], at_s: float) -> str | None:
         """Deny exactly these names at these places."""
@@ -36,6 +37,11 @@ class SimulatedDnsFilter:
         for question in gone:
             self._denied.pop(question, None)
         self._put(new, at_s)
+        return None
+
+    def let_pass(self, for_s: float) -> str | None:
+        """Refuse nothing for so long."""
+        self._open_until_s = self._elapsed() + for_s
         return None
 
     def is_intact(self) -> bool:
@@ -56,6 +62,8 @@ class SimulatedDnsFilter:
 
     def denies(self, interface: str, address: Address, name: str, at_s: float) -> bool:
         """Whether a look-up of this name, from this address at this interface, is refused at this second."""
+        if at_s < self._open_until_s:
+            return False
         departments = {None, *(one.department for one in self._places if claims(one, interface, address))}
         return len(departments) > 1 and any(
             ends_s > at_s and question.department in departments and scope.covers(question.name, name)

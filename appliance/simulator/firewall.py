@@ -75,6 +75,7 @@ class SimulatedFirewall:
         self._elapsed = elapsed
         self._places: Sequence[Place] | None = None
         self._sets: Sets = {}
+        self._open_until_s = 0.0
 
     def install_rules(self, places: Sequence[Place]) -> str | None:
         """Put the rules for these places in force; returns the reason if nothing was changed."""
@@ -109,6 +110,11 @@ class SimulatedFirewall:
                 kept.get(block_set, {}).pop(one, None)
         return self._put(kept, new, at_s)
 
+    def let_pass(self, for_s: float) -> str | None:
+        """Stop nothing for so long."""
+        self._open_until_s = self._elapsed() + for_s
+        return None
+
     def list_elements(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """The elements of a set, one piece at a time."""
         now_s, shape = self._elapsed(), SHAPES[block_set.family]
@@ -129,7 +135,7 @@ class SimulatedFirewall:
         family, number, _ = set_and_range(str(address))
         families = {family, Family.PREFIXES4 if address.version == 4 else Family.PREFIXES6}
         departments = {None, *(one.department for one in self._places or () if claims(one, interface, address))}
-        return any(
+        return at_s >= self._open_until_s and any(
             first <= number <= last and ends_s > at_s
             for block_set, found in self._sets.items()
             if block_set.family in families and block_set.department in departments

@@ -58,6 +58,11 @@ class SimulatedMeters:
             self._apply_limits()
         return None
 
+    def let_pass(self, for_s: float) -> str | None:
+        """Limit nobody for so long."""
+        self._simulation.wire.let_pass(for_s, self._simulation.elapsed())
+        return None
+
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         """Limit each of these hosts to its remaining bytes."""
         for (department, *_), meter in self._meters.items():

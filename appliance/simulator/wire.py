@@ -109,6 +109,7 @@ class Wire:
         self._tick = 0
         self._first_captured: dict[str, int] = {}  # tick, by interface
         self._limits: Sequence[TrafficLimit] = ()
+        self._open_until_s = 0.0
         self._settled_s = 0.0
         self._totals = {device: Traffic() for one in populations for device in one.devices}
         self._wanted: dict[Device, Rate] = {}
@@ -133,6 +134,13 @@ class Wire:
         self.advance(at_s)
         self._settle_totals(at_s)
         self._limits = tuple(limits)
+        self._apply_limits()
+
+    def let_pass(self, for_s: float, at_s: float) -> None:
+        """Apply no limit for so long, to the tick."""
+        self.advance(at_s)
+        self._settle_totals(at_s)
+        self._open_until_s = at_s + for_s
         self._apply_limits()
 
     def is_up(self, population: Population, at_s: float) -> bool:
@@ -175,12 +183,13 @@ class Wire:
     def _apply_limits(self) -> None:
         """Set each device's rate under its limits, and the seconds after which it must fall silent."""
         self._rates = dict(self._wanted)
-        for limit in self._limits:
+        limits = () if self._settled_s < self._open_until_s else self._limits
+        for limit in limits:
             if limit.bytes_s is not None and (bytes_s := self._bytes_s(limit.devices)) > limit.bytes_s:
                 share = limit.bytes_s / bytes_s
                 self._rates.update({one: (up * share, down * share) for one, (up, down) in self._of(limit.devices)})
         self._silent_after_s = {}
-        for limit in self._limits:
+        for limit in limits:
             if limit.stop_at_bytes is not None and (bytes_s := self._bytes_s(limit.devices)):
                 left_s = max(0, limit.stop_at_bytes - self._total_bytes(limit)) / bytes_s
                 for device in limit.devices:
@@ -206,7 +215,8 @@ class Wire:
             and self._total_bytes(limit) >= limit.stop_at_bytes
             for limit in self._limits
         )
-        return not is_used_up and not self._is_stopped(population.interface, device.address, at_s)
+        is_held = is_used_up and at_s >= self._open_until_s
+        return not is_held and not self._is_stopped(population.interface, device.address, at_s)
 
     def _tick_frames(self, population: Population, users: list[Device], at_s: float) -> list[bytes]:
         interface = population.interface

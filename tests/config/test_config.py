@@ -415,6 +415,25 @@ def test_an_exempt_entry_in_the_department_s_own_subnets_is_remarked_as_a_destin
 
 
 @pytest.mark.parametrize(
+    ("position", "opens", "remark"),
+    [("bridge", "opens", "no block and no quota holds"), ("mirror", "stays", "nothing")],
+)
+def test_what_opens_in_maintenance_is_remarked_and_opens_nothing_where_nothing_is_enforced(
+    position: str, opens: str, remark: str
+) -> None:
+    text = f'[appliance]\nposition = "{position}"\n[[departments]]\nid = "a"\ninterface = "eth1"\n'
+    closed, config = (
+        parse((text + more).encode(), "a.toml") for more in ("", '[maintenance]\nenforcement = "opens"\n')
+    )
+    assert (closed.as_in_maintenance(), [*remarks(closed)]) == ("stays", [])
+    assert config.as_in_maintenance() == opens
+    [found] = remarks(config)
+    assert remark in found
+    with pytest.raises(ConfigError, match="opens"):
+        parse((text + '[maintenance]\nenforcement = "ajar"\n').encode(), "a.toml")
+
+
+@pytest.mark.parametrize(
     ("written", "read"),
     [("02-00-5E-10-00-01", "02:00:5e:10:00:01"), ("192.168.1.2", "192.168.1.2"), ("2001:DB8::1", "2001:db8::1")],
 )

@@ -172,6 +172,17 @@ def test_a_denied_name_and_all_below_it_is_refused_to_the_department_until_its_t
     assert rig.is_refused("one.test")
 
 
+def test_a_denied_name_is_answered_while_the_filter_is_open_until_its_time_is_over(rig: Rig) -> None:
+    assert rig.dns_filter.replace_denials([place(rig.interface)], denials("blocked.test"), 0.0) is None
+    assert rig.is_refused("blocked.test")
+    assert rig.dns_filter.let_pass(LONG_S) is None
+    assert not rig.is_refused("blocked.test")
+    assert rig.dns_filter.let_pass(0) is None
+    assert rig.is_refused("blocked.test")
+    assert rig.dns_filter.let_pass(2.0) is None
+    rig.until(lambda: rig.is_refused("blocked.test"))
+
+
 def test_a_name_alone_or_only_what_is_below_it_is_refused_where_the_denial_says_so(rig: Rig) -> None:
     alone, below = denials("alone.test", "below.test")
     wanted = [alone._replace(scope=Scope.ITSELF), below._replace(scope=Scope.BELOW)]

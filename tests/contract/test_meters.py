@@ -140,6 +140,20 @@ def test_at_its_limit_a_department_stops_and_goes_on_when_it_is_raised(metered: 
     assert metered.total() > limit
 
 
+def test_at_its_limit_a_department_passes_and_is_counted_while_the_meters_are_open(metered: Metered) -> None:
+    metered.live()
+    assert metered.meters.apply([replace(metered.plan, stop_at_bytes=0, budget="none")]) is None
+    assert metered.meters.let_pass(3600.0) is None
+    metered.live()
+    passed = metered.total()
+    assert passed > 0
+    assert metered.meters.let_pass(0) is None
+    metered.live()
+    stopped = metered.total()
+    metered.live()
+    assert metered.total() == stopped
+
+
 def test_exempt_is_a_destination_and_no_host_of_the_department(metered: Metered) -> None:
     metered.meters.apply([replace(metered.plan, exempt=(ip_network(metered.host),))])
     metered.live()

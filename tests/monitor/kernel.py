@@ -103,6 +103,9 @@ class Kernel:
     def refused(self) -> int:
         return 0
 
+    def let_pass(self, for_s: float) -> str | None:
+        return None
+
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         self.left = {name: dict(hosts) for name, hosts in left.items()}
         return None

@@ -156,6 +156,9 @@ class Hardware:
     def refused_hosts(self) -> Mapping[str, frozenset[str]]:
         return {}
 
+    def let_pass(self, for_s: float) -> str | None:
+        return None
+
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         return None
 

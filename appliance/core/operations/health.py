@@ -25,7 +25,7 @@ class HealthFacts:
     `utilization`: 0..1. `setup_faults`: what keeps the configuration from working here, in sentences; `can_work`: it
     works all the same. `troubles`: what the appliance itself does not do, in sentences. `strangers`: what passes at the
     interface and is no department's, or cannot be read, likewise. `notes`: what a person should know although all is as
-    configured.
+    configured. `is_open`: nothing is enforced, because of a maintenance that is configured so.
     """
 
     interface: str
@@ -43,6 +43,7 @@ class HealthFacts:
     troubles: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    is_open: bool = False
 
 
 class ReasonKind(StrEnum):
@@ -59,6 +60,7 @@ class ReasonKind(StrEnum):
     STRANGERS = "strangers"
     FRAMES = "frames"
     BUSY = "busy"
+    OPEN = "open"  # blocks and quotas, in a maintenance
     NOTES = "notes"
 
 
@@ -139,6 +141,8 @@ def _faults(facts: HealthFacts) -> Iterator[HealthFault]:
     if facts.utilization >= BUSY:
         percent = round(facts.utilization * 100)
         yield HealthFault(ReasonKind.BUSY, 0.1, f"the line is {percent}% full", {"percent": percent})
+    if facts.is_open:
+        yield HealthFault(ReasonKind.OPEN, 0.0, "in this maintenance blocks and quotas are not enforced", {})
     yield from _told(ReasonKind.NOTES, 0.0, facts.notes)
 
 
@@ -153,7 +157,7 @@ def _failures(facts: HealthFacts) -> Iterator[HealthFault]:
     if not facts.can_enforce and facts.wanted > 0:
         text = f"this position cannot enforce; {blocks} to be done elsewhere"
         yield HealthFault(ReasonKind.POSITION, 0.5, text, {"count": facts.wanted})
-    elif facts.enforced < facts.wanted:
+    elif facts.enforced < facts.wanted and not facts.is_open:
         values = {"enforced": facts.enforced, "count": facts.wanted}
         yield HealthFault(ReasonKind.BLOCKS, 0.5, f"{facts.enforced} of {blocks} enforced", values)
 

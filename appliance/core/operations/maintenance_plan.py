@@ -59,6 +59,14 @@ def is_read_only(plan: MaintenancePlan) -> bool:
     return plan.running is not None
 
 
+def left_s(plan: MaintenancePlan, now: Moment) -> float:
+    """Seconds until the one that runs is over, by the earlier of both clocks; 0: none runs, or it is not known yet."""
+    if plan.running is None or plan.ends_s is None:
+        return 0.0
+    left = plan.ends_s - now.monotonic_s
+    return max(0.0, min(left, (plan.running.end - now.wall).total_seconds()) if now.is_trusted else left)
+
+
 def with_asked(plan: MaintenancePlan, asked: Maintenance) -> PlanChange:
     """The plan with another one: it takes the place of the one that runs, or of one with the same start.
 

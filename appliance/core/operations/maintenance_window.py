@@ -9,8 +9,9 @@
     stop                      ended        ended
     expiry                    ended        ended
 
-In maintenance the appliance refuses changes by clients; metering goes on. `TRANSITIONS` is this table: what it lacks is
-refused. `maintenance_plan` keeps several of them, and says which cause comes when.
+In maintenance the appliance refuses changes by clients; metering goes on, and so does enforcement, unless the
+configuration opens it (`InMaintenance`). `TRANSITIONS` is this table: what it lacks is refused. `maintenance_plan`
+keeps several of them, and says which cause comes when.
 """
 
 from collections.abc import Mapping
@@ -50,6 +51,13 @@ class MaintenanceCause(StrEnum):
     EXPIRY = "expiry"  # its end has come
 
 
+class InMaintenance(StrEnum):
+    """What becomes of blocks and quotas while a maintenance runs: they stay enforced, or everything passes."""
+
+    STAYS = "stays"
+    OPENS = "opens"
+
+
 class Repeat(StrEnum):
     """How often a maintenance is planned again: each day, or each week or month on the same day."""
 
@@ -74,6 +82,7 @@ TRANSITIONS: Mapping[tuple[MaintenancePhase | None, MaintenanceCause], Maintenan
 NOTICE_S = 3600  # before its start it is announced once more: time to finish what one has begun, and not to forget it
 DAYS = {Repeat.DAILY: 1, Repeat.WEEKLY: 7}
 OVER = "Maintenance is over; changes are accepted again"
+OPENS_TEXT, CLOSED_TEXT = "blocks and quotas are not enforced meanwhile", "blocks and quotas are enforced again"
 
 
 class NoTransition(Exception):
@@ -214,16 +223,20 @@ def _day(repeat: Repeat, first: date, count: int) -> date:
     return date(year, month + 1, min(first.day, last))
 
 
-def facts(maintenance: Maintenance) -> dict[str, object]:
-    """The maintenance in the form for clients and the audit trail."""
+def facts(maintenance: Maintenance, enforcement: InMaintenance) -> dict[str, object]:
+    """The maintenance in the form for clients and the audit trail. `enforcement`: what becomes of it meanwhile."""
+    is_over, impact = maintenance.phase is MaintenancePhase.ENDED, maintenance.impact
+    if enforcement is InMaintenance.OPENS and (maintenance.begun or not is_over):
+        impact = f"{impact}; {CLOSED_TEXT if is_over else OPENS_TEXT}"
     found: dict[str, object] = {
         "type": maintenance.kind,
         "startTime": timestamp(maintenance.start),
         "duration": maintenance.duration_s,
-        "impact": maintenance.impact,
+        "impact": impact,
         "actor": maintenance.actor,
         "begun": maintenance.begun,
         "endsAt": timestamp(maintenance.end),
         "id": maintenance.id,
+        "enforcement": InMaintenance.STAYS if is_over else enforcement,
     }
     return found | ({"repeat": maintenance.repeat} if maintenance.repeat else {})

@@ -64,6 +64,10 @@ class DnsReconciler:
         if not self._state.is_whole or self._filter.update_denials(gone, new, now.wall.timestamp()) is not None:
             self._put_all(now)  # a refused update may only mean that the filter is full
 
+    def let_pass(self, for_s: float) -> str | None:
+        """Have the kernel refuse nothing for so long, with all that it has; 0: refuse it again."""
+        return self._filter.let_pass(for_s)
+
     def step(self, now: Moment, present: Mapping[str, int], *, is_moved: bool) -> None:
         """Restore the filter where it is missing. `present`: by name, the index of each existing interface of a place.
 

@@ -52,6 +52,7 @@ class Enforcement:
     _time_saved_s = 0.0  # when the blocks' clock was last saved, by the monotonic clock
     _protected_s = 0.0  # when the protections were last applied, likewise
     _scheduled: frozenset[BlockKey] = frozenset()  # what schedules wanted at the latest look
+    is_open = False  # in maintenance nothing may be stopped, though all is in the kernel
 
     def __init__(
         self,
@@ -253,7 +254,9 @@ class Enforcement:
     def is_enforced(self, block: Block) -> bool:
         """Whether the block is in force at an interface of one of its departments, as far as is known."""
         absent, present = self._reconciler.absent, self._reconciler.present
-        if not self.can_enforce or absent is None or block.key in absent or block.key in self._index.shield.withheld:
+        if not self.can_enforce or self.is_open or absent is None:
+            return False
+        if block.key in absent or block.key in self._index.shield.withheld:
             return False
         concerned = [one for one in self._interfaces if block.department in {None, one}]
         return any(self._interfaces[one] in present for one in concerned)
@@ -262,9 +265,10 @@ class Enforcement:
         """The number of blocks that concern the department, and how many of them are in force."""
         wanted = self._index.count(department.id)
         absent = self._reconciler.absent
-        if not self.can_enforce or absent is None or department.interface not in self._reconciler.present:
+        is_held = self.can_enforce and not self.is_open and absent is not None
+        if not is_held or department.interface not in self._reconciler.present:
             return wanted, 0
-        out = {*absent, *self._index.shield.withheld}
+        out = {*(absent or ()), *self._index.shield.withheld}
         lost = [block for key in out if (block := self._index.get(key)) is not None]
         return wanted, wanted - sum(block.department in {None, department.id} for block in lost)
 
@@ -306,7 +310,16 @@ class Enforcement:
 
     def refuses(self, department: str, name: str) -> bool:
         """Whether the kernel refuses the department's look-ups of this name."""
-        return self.can_enforce and self._dns_reconciler.refuses(department, name)
+        return self.can_enforce and not self.is_open and self._dns_reconciler.refuses(department, name)
+
+    def let_pass(self, for_s: float) -> str | None:
+        """Have the kernel stop nothing for so long, or stop again all that is blocked (0); returns why it does not."""
+        if not self.can_enforce:
+            return None
+        refusal, of_names = self._reconciler.let_pass(for_s), self._dns_reconciler.let_pass(for_s)
+        if refusal is None:
+            self.is_open = for_s > 0
+        return refusal or of_names
 
     def hear(self, department: str, answer: DnsAnswer, now: Moment) -> None:
         """Take note of a DNS answer to a host of the department; the addresses of a blocked name become blocked."""

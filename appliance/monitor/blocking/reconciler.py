@@ -79,6 +79,10 @@ class Reconciler:
             self.absent = {one.owner for pieces in new.values() for one in pieces}
             self._put_all(now)  # the kernel refuses even because one element has just expired
 
+    def let_pass(self, for_s: float) -> str | None:
+        """Have the kernel stop nothing for so long, with all that it has; 0: stop it again."""
+        return self._firewall.let_pass(for_s)
+
     def step(self, now: Moment, *, is_moved: bool = False) -> None:
         """Restore what the kernel lost. `is_moved`: the clock moved, so that the lifetimes in the kernel are wrong."""
         present = self._read_present()

@@ -60,6 +60,10 @@ class DepartmentMeters:
             log.error("the kernel refuses the meters; the former ones stay in force: %s", refusal)
         self._refusal = refusal
 
+    def let_pass(self, for_s: float) -> str | None:
+        """Limits nobody for so long; 0: limits again. Returns why the kernel refuses."""
+        return self._meters.let_pass(for_s)
+
     def fault(self, late_s: float, now: Moment) -> str | None:
         """Why departments are not metered, as far as their interfaces exist; `None`: they are.
 

@@ -103,6 +103,7 @@ class Metering:
         self.is_saved = True
         self._saved_s: float | None = None
         self._paused: tuple[frozenset[str], frozenset[Host]] = (frozenset(), frozenset())
+        self._is_open = False
 
     def step(self, now: Moment) -> PassedBytes:
         """Reads the meters, charges, saves what must not be lost, puts limits in force, and publishes."""
@@ -248,6 +249,13 @@ class Metering:
         self.hosts.look(now)
         log.info("quotas that pause: of the departments %s, of the hosts %s", sorted(whole), sorted(found))
 
+    def let_pass(self, for_s: float) -> str | None:
+        """Has the kernel count on and limit nobody for so long, or limit again (0); returns why it does not."""
+        refusal = self.meters.let_pass(for_s)
+        if refusal is None:
+            self._is_open = for_s > 0
+        return refusal
+
     def is_paused(self, department: str) -> bool:
         """Whether the department's quotas count, and limit nobody for now."""
         return self._accounts[department].is_paused
@@ -271,7 +279,7 @@ class Metering:
 
     def find_cut_off(self, address: str, now: Moment) -> CutOff | None:
         """The department or host at this address that its used-up quotas have cut off; `None`: it is not cut off."""
-        for name, account in self._accounts.items():
+        for name, account in {} if self._is_open else self._accounts.items():
             department = self._departments[name]
             books = account.cut_off_by(now)
             if books and holds(networks_of(department, self.links), address):

@@ -13,7 +13,7 @@ from appliance.core.moment import Moment, timestamp
 from appliance.core.operations import maintenance_plan as plans
 from appliance.core.operations import maintenance_window as window
 from appliance.core.operations.maintenance_plan import MaintenancePlan, PlanChange
-from appliance.core.operations.maintenance_window import Maintenance, Repeat
+from appliance.core.operations.maintenance_window import InMaintenance, Maintenance, Repeat
 from appliance.core.refusal import Code, Refused
 from appliance.events import MaintenanceFacts, SystemMaintenance
 from appliance.monitor.operations.state_hold import StateHold
@@ -28,9 +28,20 @@ FURTHEST_START = timedelta(days=366)  # a start further ahead has a wrong year
 class MaintenanceMode:
     """Keeps the maintenances that are planned, and the one that runs."""
 
-    def __init__(self, store: Store, publish: Publisher, zone: ZoneInfo, files: StateHold | None = None) -> None:
-        """`zone`: of the repeated ones' local time. `files`: held still while one runs; `None`: none are."""
+    def __init__(
+        self,
+        store: Store,
+        publish: Publisher,
+        zone: ZoneInfo,
+        files: StateHold | None = None,
+        enforcement: InMaintenance = InMaintenance.STAYS,
+    ) -> None:
+        """`zone`: of the repeated ones' local time. `files`: held still while one runs; `None`: none are.
+
+        `enforcement`: what becomes of it while one runs.
+        """
         self._store, self._publish, self._zone, self._files = store, publish, zone, files
+        self._enforcement = enforcement
         self._is_holding = False
         self.plan: MaintenancePlan = plans.restored(store.maintenances())
 
@@ -43,6 +54,18 @@ class MaintenanceMode:
     def is_read_only(self) -> bool:
         """Whether clients' changes are refused now."""
         return plans.is_read_only(self.plan)
+
+    def open_s(self, now: Moment) -> float:
+        """Seconds for which blocks and quotas are not to be enforced; 0: they are."""
+        return plans.left_s(self.plan, now) if self._enforcement is InMaintenance.OPENS else 0.0
+
+    def record_of(self, one: Maintenance) -> dict[str, object]:
+        """The maintenance in the form for the audit trail."""
+        return window.facts(one, self._enforcement)
+
+    def facts_of(self, one: Maintenance) -> MaintenanceFacts:
+        """The maintenance in the form for clients."""
+        return convert(self.record_of(one), MaintenanceFacts)
 
     def start(
         self,
@@ -105,6 +128,8 @@ class MaintenanceMode:
 
     def step(self, now: Moment) -> None:
         """Begin, announce once more, or end a maintenance when it is due."""
+        if self.plan.next is None and not self._is_holding:
+            return  # as ten times a second on most days
         change = plans.advanced(self.plan, now, self._zone)
         former, self.plan = self.plan, change.plan
         if not self.is_read_only:
@@ -155,12 +180,8 @@ class MaintenanceMode:
 
     def _publish_change(self, change: Maintenance, now: Moment) -> None:
         """Tell everybody; the latest event, which newcomers get, is about the one that runs, if one does."""
-        planned = [facts_of(one) for one in self.plan.planned] or UNSET
+        planned = [self.facts_of(one) for one in self.plan.planned] or UNSET
         running = self.plan.running
         for one in [change] if running in {None, change} else [change, running]:
-            self._publish(SystemMaintenance(timestamp=timestamp(now.wall), maintenance=facts_of(one), planned=planned))
-
-
-def facts_of(maintenance: Maintenance) -> MaintenanceFacts:
-    """The maintenance in the form for clients."""
-    return convert(window.facts(maintenance), MaintenanceFacts)
+            facts = self.facts_of(one)
+            self._publish(SystemMaintenance(timestamp=timestamp(now.wall), maintenance=facts, planned=planned))

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 from appliance.core.access.audit_entry import AuditEntry, value_text
 from appliance.core.machine import Lights, Press
 from appliance.core.moment import Moment, timestamp
-from appliance.core.operations.maintenance_window import facts
 from appliance.core.operations.panel_lights import RHYTHMS, STARTING, PanelFacts, PanelState, lights
 from appliance.core.refusal import Refused
 from appliance.monitor.operations.maintenance_mode import MaintenanceMode
@@ -117,6 +116,6 @@ class PanelWatch:
                 return False
         after = self._mode.plan.running
         action = "maintenance:start" if after else "maintenance:stop"
-        states = (value_text(one and facts(one)) for one in (before, after))
+        states = (value_text(one and self._mode.record_of(one)) for one in (before, after))
         self._trail.record(AuditEntry(timestamp(now.wall), actor, "", None, action, "null", *states))
         return True

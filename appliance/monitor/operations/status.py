@@ -154,6 +154,7 @@ class StatusMonitor:
             quotas_exceeded=self._metering.exceeded_kinds(department.id),
             utilization=self._metering.lines.utilization(department.id),
             open_incidents=self._insight.open_incidents(department.id, now),
+            is_open=self._enforcement.is_open,
             notes=(*self._enforcement.notes(department.id, now), *self._pauses(department.id)),
         )
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from appliance.core.machine import BackupFacts, BackupStage, BackupState
+from appliance.core.backup_state import BackupFacts, BackupStage, BackupState
 from appliance.core.operations.trial import CONFIG_FILE, PASSING, RESTORE_MARKER, UNPACKED
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import clipped

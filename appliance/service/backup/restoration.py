@@ -19,8 +19,8 @@ from typing import Any
 
 from appliance import config as configuration
 from appliance.config import ConfigError
-from appliance.core.operations.trial import PASSING, RESTORE_MARKER, UNPACKED
-from appliance.service.backup.state_backup import CONFIGURATION, DATABASE, STATE_FILE, BackupFailed
+from appliance.core.operations.trial import PASSING, RESTORE_MARKER, STATE_FILE, UNPACKED
+from appliance.service.backup.state_backup import CONFIGURATION, DATABASE, BackupFailed
 from appliance.system.backup_file import BackupUnreadable, read_backup
 from appliance.system.ownership import OwnedElsewhere, own_state
 from appliance.system.storage.files import sync, write_whole

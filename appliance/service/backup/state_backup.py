@@ -12,12 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from appliance.core.operations.trial import RESET_MARKER, RESTORE_MARKER
+from appliance.core.operations.trial import RESET_MARKER, RESTORE_MARKER, STATE_FILE
 from appliance.core.version import VERSION
 from appliance.system.backup_file import write_backup
 from appliance.system.storage.sqlite import LOGS, DatabaseUnreadable, copy_whole
 
-STATE_FILE = "appliance.sqlite3"  # there is none before the first start
 CONFIGURATION = "appliance.toml"  # its name in a backup, wherever the file is
 DATABASE = ".sqlite3"
 FOLDERS = ("lists", "secrets")  # `updates` has bundles, which their publisher has too

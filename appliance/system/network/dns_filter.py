@@ -68,6 +68,7 @@ class BpfDnsFilter:
         self._loaded: Loaded | None = None
         self._before: Counter[str] = Counter()  # refused by former programs of this process
         self._unreadable_before = 0  # dropped by them
+        self._open_until_ns = 0  # on the boot clock
 
     def close(self) -> None:
         """Close the descriptors; what is attached goes on."""
@@ -88,6 +89,7 @@ class BpfDnsFilter:
             departments = [None, *(one.department for one in places)]
             self._numbers = {one: number for number, one in enumerate(departments, start=maps.EVERYBODY)}
             self._places, self._scopes = places, {}
+            self._note_open(self._loaded)
         refusal = self._fill(denials, at_s) or self._attach()
         if former is not None and former is not self._loaded:
             self._before += Counter(_refused(former))
@@ -105,6 +107,12 @@ class BpfDnsFilter:
             denied.put(self._entries(new, at_s))
         except OSError as error:  # the map is full
             return str(error.strerror)
+        return None
+
+    def let_pass(self, for_s: float) -> str | None:
+        self._open_until_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + int(for_s * 1e9) if for_s > 0 else 0
+        if self._loaded is not None:
+            self._note_open(self._loaded)
         return None
 
     def is_intact(self) -> bool:
@@ -163,6 +171,9 @@ class BpfDnsFilter:
             scopes.delete(key)
         scopes.put(wanted)
         self._scopes = wanted
+
+    def _note_open(self, loaded: Loaded) -> None:
+        loaded[maps.OPEN].put({maps.NUMBER.pack(0): maps.COUNT.pack(self._open_until_ns)})
 
     def _note_trunks(self, trunks: Map) -> None:
         """Let each VLAN's subinterface that is a place have its frames; all other tagged frames are their port's."""

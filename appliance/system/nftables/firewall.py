@@ -169,6 +169,9 @@ class NftablesFirewall:
         self._drop_rules()
         return None
 
+    def let_pass(self, for_s: float) -> str | None:
+        return self._elements.update(*encoding.opening(TABLE, for_s))
+
     def list_elements(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """Elements that the kernel shows of a set, a portion at a time; of prefixes, none where a region is missing."""
         for grid in grids(block_set):

@@ -11,6 +11,7 @@ has a chain that is named by the table's handle, which no listing brings back. F
     set        `left`                  a quota for each device, where hosts are limited
     quota      `newcomers`             what devices share for which the set has no room
     sets       `leftrouted4`, ...      the same for the hosts behind a router, by their IP addresses
+    set        `open`                  has an element while nothing is refused
     chains     `from`, `to`            the rules (`core.kernel.nftables.meter_rules`)
                `made`                  no rules: its name proves that this program made the table
 
@@ -46,6 +47,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from appliance.core.kernel.nftables import meter_names
+from appliance.core.kernel.nftables.elements import opening
 from appliance.core.kernel.nftables.frame_rules import frames_by_kind
 from appliance.core.kernel.nftables.host_rules import host_keys
 from appliance.core.kernel.nftables.meter_change import (
@@ -125,6 +127,7 @@ class NftablesMeters:
         """`shown`: reads `TABLE`. `boot`: the kernel's name of this boot, part of a meter's identity."""
         self._nftables = nftables
         self._shown = shown
+        self._elements = elements
         self._hosts = HostMeters(nftables, shown, elements)
         self._boot = boot
         self._setting = setting
@@ -221,6 +224,9 @@ class NftablesMeters:
         """Packets refused because a quota was used up, since the table was made."""
         _, _, packets = self._shown.counters().get(REFUSED, (0, 0, 0))
         return packets
+
+    def let_pass(self, for_s: float) -> str | None:
+        return self._elements.update(*opening(TABLE, for_s))
 
     def hold_hosts(self, left: Mapping[str, Mapping[str, int]]) -> str | None:
         """Hold each of these hosts to the bytes it has left; returns the reason where the kernel refuses."""

@@ -17,6 +17,12 @@ FAULTS = [
     ({"open_incidents": 1}, True, 0.8, "1 incident open"),
     ({"frames_lost": 7}, True, 0.9, "missed 7 frames"),
     ({"utilization": 0.95}, True, 0.9, "95% full"),
+    (
+        {"wanted": 3, "enforced": 0, "is_open": True},
+        True,
+        1.0,
+        "in this maintenance blocks and quotas are not enforced",
+    ),
     ({"notes": ("one", "two")}, True, 1.0, "one; two"),
 ]
 

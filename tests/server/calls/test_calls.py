@@ -144,6 +144,7 @@ def test_maintenance_refuses_changes_and_allows_reading(connect: Connect) -> Non
             "begun": True,
             "endsAt": "2026-12-15T05:49:29.000Z",
             "id": "20261215T044929Z",
+            "enforcement": "stays",
         },
     }
     assert other.wait_for("system:maintenance")["maintenance"] == started["maintenance"]
@@ -164,6 +165,7 @@ def test_maintenance_can_be_announced(connect: Connect) -> None:
         "begun": False,
         "endsAt": "2026-12-16T02:01:00.000Z",
         "id": "20261216T020000Z",
+        "enforcement": "stays",
     }
 
 

@@ -8,9 +8,9 @@
                                                                  dns_steps       common steps
 
 The way of a packet through the DNS filter, by its blocks. Any block may leave for `next`, which lets the packet pass,
-because it is no query; for `passed`, because this message is no denied query; for `unread`, which counts and drops it,
-once it goes to port 53 and cannot be read; or for `drop`, once it is known to be denied and cannot be answered. On the
-right the table of `dns_headers` or `dns_program` that has the blocks, or their file.
+because it is no query, or the filter is open; for `passed`, because this message is no denied query; for `unread`,
+which counts and drops it, once it goes to port 53 and cannot be read; or for `drop`, once it is known to be denied and
+cannot be answered. On the right the table of `dns_headers` or `dns_program` that has the blocks, or their file.
 
     frame -> network -> nested (again)     the network's place to L3                                    FRAMES
     ipv4, measured4 | ipv6, measured6      sender's address to HOST, the packet's end to END            NETWORKS
@@ -22,7 +22,7 @@ right the table of `dns_headers` or `dns_program` that has the blocks, or their 
     asked -> seed                          time to NOW; R8 = the secret seed
     bound -> byte, lower (again for each)  one label more, from the last on, into the digest R8         SUFFIXES
     suffix -> department -> bound          is that digest denied to all, or to the department?
-    denied -> hit | first hit              count by origin, and by block and host                       COUNTING
+    denied -> held -> hit | first hit      open? else count by origin, and by block and host             COUNTING
     answer -> sums                         UDP: question, NXDOMAIN, "blocked"; new checksums            dns_answer
     reset -> addresses6, summed, put       TCP: the segment becomes a reset; new checksum               dns_reset
     back -> back4 | back6 -> hardware      swap addresses; send it where it came from                   dns_answer

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from appliance.core.kernel.bpf import dns_maps as maps
 from appliance.core.kernel.bpf import packet
 from appliance.core.kernel.bpf.dns_memory import FrameLayout, Stack, Way
-from appliance.core.kernel.bpf.dns_steps import Stored, invoke, look_up, on_stack, take
+from appliance.core.kernel.bpf.dns_steps import Stored, invoke, leave_if_open, look_up, on_stack, take
 from appliance.core.kernel.bpf.ebpf import (
     Blocks,
     Helper,
@@ -88,7 +88,8 @@ FRAMES: Blocks = {
         *(jump_if(R1, "==", packet.half(one), "nested") for one in packet.VLAN_TYPES),
     ],
     "next": leave(NEXT),
-    "unread": [
+    "unread": [*leave_if_open("closed")],
+    "closed": [
         store(WORD, R10, Stack.ONE, maps.UNREADABLE),
         *look_up(maps.ORIGINS, Stack.ONE),
         jump_if(R0, "==", 0, "drop"),

@@ -24,6 +24,7 @@ SCOPES = "scopes"  # longest prefix of interface and sender's address -> departm
 TRUNKS = "trunks"  # interfaces and tags of VLANs whose frames belong to places of their own
 ORIGINS = "origins"  # origin of a block, as in its mark -> number of refused look-ups; `UNREADABLE` -> of others
 HITS = "hits"  # mark of a block and host -> number of refused look-ups
+OPEN = "open"  # one number: until when, on the boot clock, nothing is refused or dropped
 SCRATCH = "scratch"  # memory for one packet's look-up
 KEY, VALUE = Struct("=QII"), Struct("=QII")
 SCOPE, INDEX_BITS = Struct("=II16s"), 32
@@ -42,6 +43,7 @@ MAPS = {
     TRUNKS: MapShape(MapKind.HASH, TRUNK.size, NUMBER.size, 4096),
     ORIGINS: MapShape(MapKind.ARRAY, NUMBER.size, COUNT.size, 1 << 32 - ORIGIN_SHIFT),
     HITS: MapShape(MapKind.LATEST, HIT.size, COUNT.size, MOST_HITS),
+    OPEN: MapShape(MapKind.ARRAY, NUMBER.size, COUNT.size, 1),
     SCRATCH: MapShape(MapKind.ARRAY_OF_CORES, NUMBER.size, SCRATCH_BYTES, 1),
 }
 

@@ -21,7 +21,7 @@ from appliance.core.kernel.bpf.dns_answer import ANSWER_BLOCKS, BACK_BLOCKS, sen
 from appliance.core.kernel.bpf.dns_headers import EXTENSIONS, FRAMES, NETWORKS, TRANSPORTS
 from appliance.core.kernel.bpf.dns_memory import FrameLayout, Scratch, Stack, Way
 from appliance.core.kernel.bpf.dns_reset import RESET_BLOCKS
-from appliance.core.kernel.bpf.dns_steps import Stored, forgotten, invoke, look_up, on_stack, sum_of
+from appliance.core.kernel.bpf.dns_steps import Stored, forgotten, invoke, leave_if_open, look_up, on_stack, sum_of
 from appliance.core.kernel.bpf.ebpf import (
     Blocks,
     Helper,
@@ -203,11 +203,15 @@ SUFFIXES: Blocks = {
     ],
 }
 
-# Counts the denied query.
+# Counts the denied query, unless the filter is open.
 COUNTING: Blocks = {
     "denied": [
         load(WORD, R1, R0, 8),
         store(DOUBLE, R10, Stack.MARK, R1),
+        *leave_if_open("held"),
+    ],
+    "held": [
+        load(DOUBLE, R1, R10, Stack.MARK),
         compute(R1, ">>", ORIGIN_SHIFT),
         store(WORD, R10, Stack.ONE, R1),
         *look_up(maps.ORIGINS, Stack.ONE),

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from appliance.core.kernel.bpf.dns_memory import Scratch
+from appliance.core.kernel.bpf import dns_maps as maps
+from appliance.core.kernel.bpf.dns_memory import Scratch, Stack
 from appliance.core.kernel.bpf.ebpf import (
     Helper,
     Instruction,
@@ -16,7 +17,7 @@ from appliance.core.kernel.bpf.ebpf import (
     map_named,
     store,
 )
-from appliance.core.kernel.bpf.registers import DOUBLE, R0, R1, R2, R3, R4, R5, R6, R7, R9, R10
+from appliance.core.kernel.bpf.registers import DOUBLE, R0, R1, R2, R3, R4, R5, R6, R7, R9, R10, WORD
 
 
 class Sum(NamedTuple):
@@ -90,6 +91,18 @@ def look_up(name: str, key: int) -> Iterator[Instruction]:
     """R0 becomes the address of a map's value, or 0. `key`: its place on the stack."""
     yield map_named(R1, name)
     yield from invoke(Helper.MAP_LOOKUP, R1, on_stack(key))
+
+
+def leave_if_open(closed: str) -> Iterator[Instruction]:
+    """Let the packet pass while the filter is open. `closed`: the block that follows. R0 to R5 are lost."""
+    yield call(Helper.BOOT_NANOSECONDS)
+    yield store(DOUBLE, R10, Stack.NOW, R0)
+    yield store(WORD, R10, Stack.ONE, 0)
+    yield from look_up(maps.OPEN, Stack.ONE)
+    yield jump_if(R0, "==", 0, closed)
+    yield load(DOUBLE, R1, R0, 0)
+    yield load(DOUBLE, R2, R10, Stack.NOW)
+    yield jump_if(R2, "<", R1, "next")
 
 
 def forgotten(place: int) -> Iterator[Instruction]:

@@ -22,8 +22,9 @@ meters have noted until then is taken over.
 A pair is noted only where addresses and the interface decide alone: not for packets without an address of a department,
 whose devices decide. The rules search a set of prefixes only for packets with an address in one of its regions. Each
 element maps to the mark of its block; a packet that matches gets the mark, and goes to `stop_up` or `stop_down`. There
-the kernel counts it by origin, and by block and host. The sets that count and pace hosts are bounded, and forget a host
-after some minutes: no flood fills the kernel, or makes it answer without end.
+it passes while the table is open (`ruleset.OPEN`), or the kernel counts it by origin, and by block and host. The sets
+that count and pace hosts are bounded, and forget a host after some minutes: no flood fills the kernel, or makes it
+answer without end.
 """
 
 import sys
@@ -90,6 +91,7 @@ def layout(places: Sequence[Place], filled: Collection[str], present: Mapping[st
         flags = ["timeout", "interval"] if shape.is_interval else ["timeout"]
         table.objects[nft.set_name(block_set)] = ("map", {"type": shape.type, "map": "mark", "flags": flags})
         table.objects.update((grid.name, ("set", {"type": shape.type})) for grid in grids(block_set))
+    table.objects[nft.OPEN] = nft.OPEN_SET
     for origin in BlockOrigin:
         table.objects[_origin_name(origin)] = ("counter", {})
     for version, kind in nft.ADDRESS_TYPES.items():
@@ -176,9 +178,10 @@ def _add_verdicts(table: Layout, places: Sequence[Place]) -> None:
     # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
     answers = any(place.facing is Facing.DEPARTMENT for place in places)
     up = [*_paced(), [nft.goto(nft.REFUSE)]] if answers else [drop]
+    open_: nft.Expression = [nft.IS_OPEN, {"mangle": {"key": MARK, "value": 0}}, nft.ACCEPT]
     # Before the counting: what has to pass (neighbour discovery) is no hit.
-    table.add_chain("stop_up", [table.rules[nft.REFUSE][0], *_counted("up"), *up])
-    table.add_chain("stop_down", [*passing, *_counted("down"), drop])
+    table.add_chain("stop_up", [open_, table.rules[nft.REFUSE][0], *_counted("up"), *up])
+    table.add_chain("stop_down", [open_, *passing, *_counted("down"), drop])
 
 
 def _counted(direction: str) -> Iterator[nft.Expression]:

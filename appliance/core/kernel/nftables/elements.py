@@ -11,6 +11,7 @@ from math import inf
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.sets import Element, Shape
 from appliance.core.kernel.netlink import ATTRIBUTE, NESTED, attribute, attributes, members, text
+from appliance.core.kernel.nftables.ruleset import OPEN
 
 LARGEST_LIST_BYTES = 60_000  # an attribute's length has 16 bits
 SHORTEST_MS = 1  # 0 means for ever
@@ -54,6 +55,16 @@ def removed(shape: Shape, bounds: Iterable[Bounds]) -> Iterator[bytes]:
 def bare(shape: Shape, numbers: Iterable[int]) -> Iterator[bytes]:
     """Encode single numbers without a mark, for adding and for removing."""
     return map(_member, map(_keys(shape), numbers))
+
+
+def opening(table: str, for_s: float) -> tuple[list[bytes], list[bytes]]:
+    """The bodies that empty a table's set `OPEN`, and that fill it for so long; 0: it stays empty."""
+    if for_s <= 0:
+        return [everything(table, OPEN)], []
+    remaining_ms = max(int(for_s * 1000), SHORTEST_MS)
+    key = attribute(KEY | NESTED, attribute(1, bytes(4)))
+    element = _member(key + TIMEOUT_HEADER + remaining_ms.to_bytes(8, "big"))
+    return [everything(table, OPEN)], [*lists(table, OPEN, [element])]
 
 
 def leading(number: int, chain: str) -> bytes:

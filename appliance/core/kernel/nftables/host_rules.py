@@ -150,7 +150,7 @@ def add_held_chains(
 
 
 def _host_rules(plan: Plan, direction: str, verdict: nft.Expression, onward: Mapping[str, Any]) -> list[nft.Expression]:
-    """The rules for a host: within its quota, without a place in the set, and beyond its quota.
+    """The rules for a host: within its quota, without a place in the set, and beyond its quota, if it is closed.
 
     A look-up in the set runs the quota of what it finds once more; only one that asks for what is absent does not
     (net/netfilter/nft_lookup.c). Packets without a hardware address, of tunnels, are the newcomers' too.
@@ -165,7 +165,8 @@ def _host_rules(plan: Plan, direction: str, verdict: nft.Expression, onward: Map
         beyond.append([*conditions, *_pass_slowly(plan, key, host, onward)])
     groups = [[IS_TO_GROUP, onward]] if direction == "down" else []
     has_mac = nft.match({"meta": {"key": "iiftype"}}, "ether")
-    return [*groups, *within, *absent, *beyond, [has_mac, *verdict], [newcomers]]
+    passing = [nft.IS_OPEN, has_mac, onward]
+    return [*groups, *within, *absent, *beyond, passing, [has_mac, *verdict], [newcomers]]
 
 
 def _pass_slowly(plan: Plan, key: HostKey, host: Mapping[str, Any], onward: Mapping[str, Any]) -> nft.Expression:
@@ -182,6 +183,7 @@ def _newcomer_rules(plan: Plan, verdict: nft.Expression, onward: Mapping[str, An
     return [
         [
             {"quota": object_name(NEWCOMERS, plan)},
+            nft.IS_CLOSED,
             *paced,
             {"counter": object_name(f"{NEWCOMERS}refused", plan)},
             *verdict,

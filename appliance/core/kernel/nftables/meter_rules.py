@@ -9,7 +9,8 @@ department that has sent from that device, or that has the rest of the interface
 
 On its way through them exempt traffic leaves, packets above a rate are dropped, packets over the host's quota or the
 department's are turned away, and only the rest is counted, in the department's counter and in its host's. So no refused
-packet is ever in a meter, and no dropped one in the department's quota. One counter has all that were turned away.
+packet is ever in a meter, and no dropped one in the department's quota. While the table is open (`ruleset.OPEN`), the
+quotas go on counting, nothing is turned away for them, and no rate holds. One counter has all that were turned away.
 
 A frame with a VLAN tag passes the hooks of the interface that carries it, and then those of its subinterface
 (`eth1.20`): where that one has a department, only the latter count it.
@@ -86,7 +87,7 @@ def layout(plans: Sequence[Plan], setting: Setting, shares: Mapping[str, int] | 
     `shares`: by throttled department, the number of shares of its rate.
     """
     table = Layout()
-    table.objects.update({REFUSED: ("counter", {}), SPOOFED: ("counter", {})})
+    table.objects.update({REFUSED: ("counter", {}), SPOOFED: ("counter", {}), nft.OPEN: nft.OPEN_SET})
     for chain, rules in nft.verdict_chains({"counter": REFUSED}).items():
         table.add_chain(chain, rules)
     # Own refusals have passed before (`notice_rules`); others' would carry data through a used-up quota.
@@ -236,7 +237,7 @@ def _passed_rules(plan: Plan, direction: str, plans: Sequence[Plan]) -> list[nft
     """The rules for what the hosts' quotas let pass: the department's own quota, and the counting."""
     rules: list[nft.Expression] = []
     if is_held(plan):
-        rules.append([{"quota": stop_name(plan)}, *_refused(plan, direction)])
+        rules.append([{"quota": stop_name(plan)}, nft.IS_CLOSED, *_refused(plan, direction)])
     rules.append([{"counter": object_name(direction, plan)}])
     if plan.networks or plan.facing is not Facing.MIRRORED:
         rules += count_rules(plan, direction)

@@ -13,6 +13,9 @@ Expression = Sequence[Mapping[str, Any]]
 Verdict = Mapping[str, Any]
 
 REFUSE, WITHHOLD = "refuse", "withhold"
+# The name of a table's set that has one element, the number 0, while nothing is held back. The kernel drops the element
+# when its time is over: so a table closes by itself, whatever became of the program that opened it.
+OPEN = "open"
 HTTP = 80  # the port of what a browser asks in the clear, which another computer can answer
 
 PROTOCOLS = {4: "ip", 6: "ip6"}
@@ -26,6 +29,8 @@ ACCEPT: Mapping[str, Any] = {"accept": None}
 DROP: Mapping[str, Any] = {"drop": None}
 RETURN: Mapping[str, Any] = {"return": None}
 COUNT: Mapping[str, Any] = {"counter": None}
+OPEN_SET: tuple[str, dict[str, Any]] = ("set", {"type": "mark", "flags": ["timeout"]})
+_ZERO: Mapping[str, Any] = {"&": [{"meta": {"key": "mark"}}, 0]}  # of any packet: what is looked up in `OPEN`
 
 
 @lru_cache(maxsize=8192)  # the same names each second: some dozens of each department
@@ -66,6 +71,9 @@ def host(direction: str, version: int) -> dict[str, Any]:
 def match(left: Mapping[str, Any], right: Any, operator: str = "==") -> dict[str, Any]:
     """Ends the rule for packets of which the condition is false."""
     return {"match": {"op": operator, "left": left, "right": right}}
+
+
+IS_OPEN, IS_CLOSED = match(_ZERO, f"@{OPEN}"), match(_ZERO, f"@{OPEN}", "!=")
 
 
 def goto(chain: str) -> dict[str, Any]:

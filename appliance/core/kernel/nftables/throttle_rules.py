@@ -48,10 +48,10 @@ def throttle_rules(plan: Plan, direction: str, parts: int) -> list[nft.Expressio
         paced = [*(key.conditions(plan, direction) or to_one(direction))]
         is_newcomer = nft.match(host, f"@{name}", "!=")
         rules += [
-            [*paced, nft.update(name, host, {"limit": above(share)}), nft.DROP],
-            [*paced, is_newcomer, {"limit": _newcomers_name(plan, direction, share)}, nft.DROP],
+            [*paced, nft.update(name, host, {"limit": above(share)}), nft.IS_CLOSED, nft.DROP],
+            [*paced, is_newcomer, {"limit": _newcomers_name(plan, direction, share)}, nft.IS_CLOSED, nft.DROP],
         ]
-    return [*rules, [{"limit": _rate_name(plan, direction)}, nft.DROP]]
+    return [*rules, [{"limit": _rate_name(plan, direction)}, nft.IS_CLOSED, nft.DROP]]
 
 
 def _rate_name(plan: Plan, direction: str) -> str:

@@ -55,6 +55,7 @@ class IssueSource(StrEnum):
     TRIAL = "trial"
     LISTS = "lists"
     ENFORCEMENT = "enforcement"
+    OPENING = "maintenance"
     SCHEDULES = "schedules"
     NOTIFICATIONS = "notifications"
     BACKUP = "backup"
@@ -79,6 +80,7 @@ SOURCES = {
     IssueSource.TRIAL: Rest(Severity.HIGH, "confirm it, or wait until the former one is back"),
     IssueSource.LISTS: Rest(Severity.HIGH, "see appliance lists, and mend the list or the way to it"),
     IssueSource.ENFORCEMENT: Rest(Severity.CRITICAL, "see appliance status, and in the log why it is not in force"),
+    IssueSource.OPENING: Rest(Severity.MEDIUM, "appliance maintenance stop has them enforced again at once"),
     IssueSource.NOTIFICATIONS: Rest(Severity.HIGH, "try it with appliance notify test, and mend the receiver"),
     IssueSource.SCHEDULES: Rest(Severity.HIGH, "connect a time server; see appliance schedule list"),
     IssueSource.BACKUP: Rest(Severity.HIGH, "mend the folder, or make one by hand: appliance backup create"),

@@ -6,7 +6,7 @@ import { dayStart } from './calendar';
 import { minute, nowMs } from './clock';
 import type { Reason } from './health_words';
 import { openIncidents } from './incidents';
-import { appliance, departments, periodMs, type Department, type QuotaShape, type Recent } from './state';
+import { appliance, departments, isOpen, periodMs, type Department, type QuotaShape, type Recent } from './state';
 
 /** From here on bytes that no meter claims need somebody. */
 export const UNACCOUNTED_PERCENT = 1;
@@ -146,7 +146,7 @@ function figuresOf(one: Department, unaccountedPercent: number | null, reachesLi
   const now = (minute.value, nowMs()); // what is "today" is looked at each minute
   return {
     quotas: one.quotas.value,
-    onExceeded: one.areLimitsPaused.value ? 'alert' : facts.onExceeded,
+    onExceeded: one.areLimitsPaused.value || isOpen.value ? 'alert' : facts.onExceeded,
     thresholds: facts.thresholds,
     reachesLimitAt,
     incidents: openIncidents.value.filter((incident) => incident.departmentId === one.id),
@@ -154,7 +154,7 @@ function figuresOf(one: Department, unaccountedPercent: number | null, reachesLi
     health: one.health.value,
     reasons: one.reasons.value,
     wanted: one.wanted.value,
-    enforced: one.enforced.value,
+    enforced: isOpen.value ? one.wanted.value : one.enforced.value, // the line above every view says it once
     unaccountedPercent,
     canEnforce: appliance.value?.position !== 'mirror',
     nowMs: now,

@@ -16,7 +16,19 @@ export type Severity = 'critical' | 'high' | 'low' | 'medium';
  * What lowers a score, or should only be known.
  */
 export type ReasonKind =
-  'absent' | 'blocks' | 'busy' | 'down' | 'frames' | 'incidents' | 'notes' | 'position' | 'quota' | 'setup' | 'strangers' | 'troubles';
+  | 'absent'
+  | 'blocks'
+  | 'busy'
+  | 'down'
+  | 'frames'
+  | 'incidents'
+  | 'notes'
+  | 'open'
+  | 'position'
+  | 'quota'
+  | 'setup'
+  | 'strangers'
+  | 'troubles';
 /**
  * The direction in which the bandwidth changes.
  */
@@ -33,6 +45,10 @@ export type MaintenanceKind = 'completed' | 'manual' | 'scheduled';
  * How often a maintenance is planned again: each day, or each week or month on the same day.
  */
 export type Repeat = 'daily' | 'monthly' | 'weekly';
+/**
+ * What becomes of blocks and quotas while a maintenance runs: they stay enforced, or everything passes.
+ */
+export type InMaintenance = 'opens' | 'stays';
 /**
  * How far an update has come.
  */
@@ -546,7 +562,8 @@ export interface SystemMaintenance {
  * `type`: scheduled, manual or completed; `startTime` as a timestamp; `duration` seconds; `impact` a sentence.
  *
  * `actor`: who asked for it; `begun`: false while it is only announced; `endsAt`: when it ends, or has ended.
- * `id`: its name in calls; `repeat`: how often it is planned again, where it is.
+ * `id`: its name in calls; `repeat`: how often it is planned again, where it is. `enforcement`: of blocks and quotas
+ * while it runs.
  */
 export interface MaintenanceFacts {
   type: MaintenanceKind;
@@ -558,6 +575,7 @@ export interface MaintenanceFacts {
   endsAt?: string;
   id?: string;
   repeat?: Repeat;
+  enforcement?: InMaintenance;
 }
 /**
  * A configuration's trial has begun, goes on or, as null, is over. The appliance's own event.
@@ -892,7 +910,7 @@ export interface Nothing {
  * The appliance. `name`: its computer's; `timezone`: an IANA name; `contact`: null where none is configured.
  *
  * `startedAt` and `now` are times by the appliance's clock, which `isClockTrusted` or not. `buttonHold`: seconds
- * for which the panel's button is held for maintenance.
+ * for which the panel's button is held for maintenance. `inMaintenance`: what becomes of blocks and quotas then.
  */
 export interface ApplianceReply {
   success: true;
@@ -907,6 +925,7 @@ export interface ApplianceReply {
   contact: string | null;
   periods: EventPeriods;
   buttonHold: number;
+  inMaintenance: InMaintenance;
   departments: DepartmentFacts[];
 }
 /**

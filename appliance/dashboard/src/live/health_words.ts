@@ -27,6 +27,7 @@ const issues = words({
     trial: '{cause}', trialDo: 'confirm it, or wait until the former one is back',
     lists: '{cause}', listsDo: 'see appliance lists, and mend the list or the way to it',
     enforcement: '{cause}', enforcementDo: 'see appliance status, and in the log why it is not in force',
+    maintenance: '{cause}', maintenanceDo: 'appliance maintenance stop has them enforced again at once',
     schedules: '{cause}', schedulesDo: 'connect a time server; see appliance schedule list',
     notifications: '{cause}', notificationsDo: 'try it with appliance notify test, and mend the receiver',
     backup: '{cause}', backupDo: 'mend the folder, or make one by hand: appliance backup create',
@@ -56,6 +57,7 @@ const issues = words({
     trial: 'eine Konfiguration ist auf Probe: „{cause}“', trialDo: 'sie bestätigen oder warten, bis die vorige wieder da ist',
     lists: 'eine Liste ist nicht aktuell: „{cause}“', listsDo: 'appliance lists ansehen und die Liste oder den Weg zu ihr in Ordnung bringen',
     enforcement: 'nicht alles ist durchgesetzt: „{cause}“', enforcementDo: 'appliance status ansehen, und im Log, warum es nicht in Kraft ist',
+    maintenance: 'Sperren und Kontingente gelten in dieser Wartung nicht: „{cause}“', maintenanceDo: 'mit appliance maintenance stop gelten sie sofort wieder',
     schedules: 'Zeitpläne können nicht gelten: „{cause}“', schedulesDo: 'einen Zeitserver anschließen; siehe appliance schedule list',
     notifications: 'Benachrichtigungen kommen nicht an: „{cause}“', notificationsDo: 'es mit appliance notify test versuchen und den Empfänger in Ordnung bringen',
     backup: 'die Sicherung des Tages scheitert: „{cause}“', backupDo: 'den Ordner in Ordnung bringen oder von Hand sichern: appliance backup create',
@@ -69,12 +71,12 @@ const reasons = words({
   en: {
     absent: 'the interface {interface} does not exist', down: 'the link of {interface} is down; check its cable', setup: '{text}', position: 'this position cannot enforce; blocks to be done elsewhere: {count}',
     blocks: '{enforced} of {count} blocks enforced', quota: 'used up: {quotas}', incidents: 'open incidents: {count}', troubles: '{text}', strangers: '{text}',
-    frames: 'the capture missed {count} packets; sites and incidents may be missing', busy: 'the line is {percent} % full', notes: '{text}', daily: 'daily quota', weekly: 'weekly quota', monthly: 'monthly quota',
+    frames: 'the capture missed {count} packets; sites and incidents may be missing', busy: 'the line is {percent} % full', open: 'in this maintenance blocks and quotas are not enforced', notes: '{text}', daily: 'daily quota', weekly: 'weekly quota', monthly: 'monthly quota',
   },
   de: {
     absent: 'den Anschluss {interface} gibt es nicht', down: 'die Verbindung an {interface} ist getrennt; das Kabel prüfen', setup: 'die Konfiguration passt nicht zum Netz: „{text}“', position: 'an dieser Stelle kann nichts gesperrt werden; anderswo zu sperren: {count}',
     blocks: '{enforced} von {count} Sperren in Kraft', quota: 'verbraucht: {quotas}', incidents: 'offene Vorfälle: {count}', troubles: 'das Gerät selbst braucht Aufmerksamkeit: „{text}“', strangers: 'fremder Verkehr am Anschluss: „{text}“',
-    frames: 'die Aufzeichnung hat {count} Pakete verpasst; Websites und Vorfälle können fehlen', busy: 'die Leitung ist zu {percent} % voll', notes: 'zu wissen: „{text}“', daily: 'Tageskontingent', weekly: 'Wochenkontingent', monthly: 'Monatskontingent',
+    frames: 'die Aufzeichnung hat {count} Pakete verpasst; Websites und Vorfälle können fehlen', busy: 'die Leitung ist zu {percent} % voll', open: 'in dieser Wartung gelten Sperren und Kontingente nicht', notes: 'zu wissen: „{text}“', daily: 'Tageskontingent', weekly: 'Wochenkontingent', monthly: 'Monatskontingent',
   },
 });
 

@@ -106,6 +106,9 @@ export const freshness = computed<Freshness>(() => {
 /** Whether what changes something can be done now. */
 export const isReadOnly = computed(() => maintenance.value !== null && isRunning(maintenance.value));
 
+/** Whether blocks and quotas are not enforced now, as the configuration has it for maintenance. */
+export const isOpen = computed(() => isReadOnly.value && maintenance.value?.enforcement === 'opens');
+
 const REPEATED_SHOWN_MS = 86_400_000; // one that comes each week is news a day before
 
 /** The maintenance of the line above every view: the one that runs, else the next; `null`: none. */

@@ -11,7 +11,7 @@ import { clock, clockSeconds, countdown, day, full, span, visible } from '../liv
 import { isIncomplete, isOutdated, updated } from '../live/edition';
 import { openIncidents } from '../live/incidents';
 import { holder, isAdministrator, may } from '../live/session';
-import { appliance, comingMaintenance, dataFrom, departments, endOf, freshness, isReadOnly, trial } from '../live/state';
+import { appliance, comingMaintenance, dataFrom, departments, endOf, freshness, isOpen, isReadOnly, trial } from '../live/state';
 import { deferred } from '../parts/deferred';
 import { Icon, Mark } from '../parts/icons';
 import { ActionButton, change, sentenceOf, toast, Toasts } from '../parts/actions';
@@ -27,7 +27,7 @@ const w = words({
     skip: 'Skip to content', main: 'Main', mainShort: 'Main, short', light: 'Light colours', dark: 'Dark colours', open: 'open: ',
     live: 'Live', newest: 'Newest data {time}', reconnecting: 'Reconnecting', from: 'data from {time}', stale: 'Stale', since: 'since {time}, {span}', waiting: 'Connecting',
     of: '{role} of {departments}', ofAll: '{role} of all', admin: 'admin', operator: 'operator', viewer: 'viewer',
-    maintenance: '{until} Metering and blocks go on; changes are refused.', until: 'Maintenance until {time}.', extend: 'Extend', end: 'End now', ends: 'ends in {span}',
+    maintenance: '{until} Metering and blocks go on; changes are refused.', opened: '{until} Blocks and quotas are not enforced; metering goes on, and changes are refused.', until: 'Maintenance until {time}.', extend: 'Extend', end: 'End now', ends: 'ends in {span}',
     announced: 'Maintenance {day}, {from} to {to}.', tonight: 'tonight', today: 'today', in: 'in {time}', details: 'Details', onTrial: 'A configuration is on trial.', trial: '{what} {who}, {time}. Can you still reach everything?', back: 'Take back', isBack: 'The former configuration is back.', keep: 'Keep it', extended: 'The maintenance goes on for one more hour.',
     ended: 'The maintenance has ended.', kept: 'This is the configuration from now on.', simulated: 'SIMULATED', updated: 'The appliance was updated. It runs version {now}; this page is of {then}.', replaced: 'The appliance was updated. This page is the one of before.', incomplete: 'A part of this page could not be loaded.', reload: 'Reload',
   },
@@ -35,7 +35,7 @@ const w = words({
     skip: 'Zum Inhalt', main: 'Hauptmenü', mainShort: 'Hauptmenü, kurz', light: 'Helle Farben', dark: 'Dunkle Farben', open: 'offen: ',
     live: 'Live', newest: 'Neueste Daten {time}', reconnecting: 'Verbindet neu', from: 'Daten von {time}', stale: 'Veraltet', since: 'seit {time}, {span}', waiting: 'Verbindet',
     of: '{role} von {departments}', ofAll: '{role} von allem', admin: 'Verwalter', operator: 'Bediener', viewer: 'Betrachter',
-    maintenance: '{until} Messung und Sperren gehen weiter; Änderungen werden abgelehnt.', until: 'Wartung bis {time}.', extend: 'Verlängern', end: 'Jetzt beenden', ends: 'endet in {span}',
+    maintenance: '{until} Messung und Sperren gehen weiter; Änderungen werden abgelehnt.', opened: '{until} Sperren und Kontingente sind nicht wirksam; gemessen wird weiter, und Änderungen werden abgelehnt.', until: 'Wartung bis {time}.', extend: 'Verlängern', end: 'Jetzt beenden', ends: 'endet in {span}',
     announced: 'Wartung {day}, {from} bis {to}.', tonight: 'heute Nacht', today: 'heute', in: 'in {time}', details: 'Einzelheiten', onTrial: 'Eine Konfiguration ist auf Probe.', trial: '{what} {who}, {time}. Ist noch alles erreichbar?', back: 'Zurücknehmen', isBack: 'Die vorige Konfiguration gilt wieder.', keep: 'Behalten', extended: 'Die Wartung geht eine Stunde länger.',
     ended: 'Die Wartung ist beendet.', kept: 'Das ist von jetzt an die Konfiguration.', simulated: 'SIMULIERT', updated: 'Das Gerät wurde aktualisiert. Es hat Version {now}; diese Seite ist von {then}.', replaced: 'Das Gerät wurde aktualisiert. Diese Seite ist die von vorher.', incomplete: 'Ein Teil dieser Seite ließ sich nicht laden.', reload: 'Neu laden',
   },
@@ -226,7 +226,7 @@ function Maintenance() {
     <div class="banner" role="status">
       <span title={full(endMs)}>
         <Icon name="maintenance" />
-        {parts(w.maintenance, { until: <b>{say(w.until, { time: clock(endMs) })}</b> })}
+        {parts(isOpen.value ? w.opened : w.maintenance, { until: <b>{say(w.until, { time: clock(endMs) })}</b> })}
       </span>
       <span class="count" role="timer" aria-label={say(w.ends, { span: span((endMs - second.value) / 1000) })}>
         {countdown((endMs - second.value) / 1000)}

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, convert
 
-from appliance.core.machine import BackupStage
+from appliance.core.backup_state import BackupStage
 from appliance.core.refusal import Code, Refused
 from appliance.events import Part
 from appliance.ports import PageBackups

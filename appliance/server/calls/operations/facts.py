@@ -7,6 +7,7 @@ from appliance.core.machine import Link, Position
 from appliance.core.metering.department import Department, line_rate_of
 from appliance.core.metering.quota import Action
 from appliance.core.moment import began_at, timestamp
+from appliance.core.operations.maintenance_window import InMaintenance
 from appliance.events import Part
 from appliance.server.calls.arguments import Nothing
 from appliance.server.calls.context import Context
@@ -42,7 +43,7 @@ class ApplianceReply(Reply, frozen=True, kw_only=True, rename="camel"):
     """The appliance. `name`: its computer's; `timezone`: an IANA name; `contact`: null where none is configured.
 
     `started_at` and `now` are times by the appliance's clock, which `is_clock_trusted` or not. `button_hold`: seconds
-    for which the panel's button is held for maintenance.
+    for which the panel's button is held for maintenance. `in_maintenance`: what becomes of blocks and quotas then.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ApplianceReply(Reply, frozen=True, kw_only=True, rename="camel"):
     contact: str | None
     periods: EventPeriods
     button_hold: float
+    in_maintenance: InMaintenance
     departments: list[DepartmentFacts]
 
 
@@ -91,6 +93,7 @@ def appliance(context: Context, _: Nothing) -> ApplianceReply:
         contact=None if contact == NoticeSection().contact else contact,
         periods=EventPeriods(metering=periods.metering, analytics=periods.analytics, health=periods.health),
         button_hold=config.panel.hold,
+        in_maintenance=config.as_in_maintenance(),
         departments=[_shown(one, metering.links) for one in profile.departments if may_see(one.id)],
     )
 

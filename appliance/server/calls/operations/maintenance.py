@@ -4,9 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from appliance.core.operations.maintenance_window import Repeat, facts
+from appliance.core.operations.maintenance_window import Repeat
 from appliance.events import MaintenanceFacts
-from appliance.monitor.operations.maintenance_mode import facts_of
 from appliance.server.calls.arguments import Argument, Instant, Sentence
 from appliance.server.calls.context import Context
 from appliance.server.calls.reply import Reply
@@ -55,28 +54,29 @@ def start(context: Context, asked: StartArgument) -> MaintenanceReply:
     """Begin or announce a maintenance."""
     mode, actor, start_time = context.services.maintenance_mode, context.caller.grant.subject, asked.start_time
     found = mode.start(start_time, asked.duration, asked.impact, actor, context.now, asked.repeat)
-    return MaintenanceReply(maintenance=facts_of(found))
+    return MaintenanceReply(maintenance=mode.facts_of(found))
 
 
 def extend(context: Context, asked: LongerArgument) -> MaintenanceReply:
     """Let a maintenance end later."""
     mode, actor = context.services.maintenance_mode, context.caller.grant.subject
-    return MaintenanceReply(maintenance=facts_of(mode.extend(asked.duration, actor, context.now, asked.id)))
+    return MaintenanceReply(maintenance=mode.facts_of(mode.extend(asked.duration, actor, context.now, asked.id)))
 
 
 def stop(context: Context, asked: StopArgument) -> MaintenanceReply:
     """End a maintenance, or call it off."""
     mode, actor = context.services.maintenance_mode, context.caller.grant.subject
-    return MaintenanceReply(maintenance=facts_of(mode.stop(actor, context.now, asked.id)))
+    return MaintenanceReply(maintenance=mode.facts_of(mode.stop(actor, context.now, asked.id)))
 
 
 def state(context: Context, asked: StartArgument | LongerArgument | StopArgument) -> object:
     """The maintenance that is asked for, for the audit trail; `None`: there is none."""
-    plan = context.services.maintenance_mode.plan
+    mode = context.services.maintenance_mode
+    plan = mode.plan
     if isinstance(asked, StartArgument):
         found = next((one for one in plan.planned if one.start == asked.start_time), plan.running)
     elif asked.id is not None:
         found = next((one for one in plan.saved if one.id == asked.id), None)
     else:  # the next one only where nothing else could be meant
         found = plan.running if len(plan.saved) > 1 else plan.next
-    return facts(found) if found else None
+    return mode.record_of(found) if found else None

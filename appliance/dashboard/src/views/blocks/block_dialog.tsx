@@ -5,13 +5,11 @@ import { dayStart } from '../../live/calendar';
 import { nowMs, second } from '../../live/clock';
 import { call, connections, Refusal } from '../../live/connection';
 import { clock, fieldTime, moment, nextHour, span, timeOfField, visible } from '../../live/formats';
-import { holder, may } from '../../live/session';
-import { departments, nameOf } from '../../live/state';
+import { nameOf } from '../../live/state';
 import { ActionButton, change, RefusalText, sentenceOf, toast, useWork } from '../../parts/actions';
 import { Dialog } from '../../parts/dialog';
-import { Icon } from '../../parts/icons';
+import { AddressField, DepartmentField, mayForAll, ownDepartments } from '../../parts/target_fields';
 import { TimeField } from '../../parts/time_field';
-import { common } from '../../words/common';
 import { parts, say } from '../../words/words';
 import { w } from './words';
 
@@ -43,10 +41,8 @@ export interface Wanted {
 
 export function BlockDialog({ wanted, onClose, onDone }: { wanted: Wanted; onClose: () => void; onDone: () => void }) {
   const work = useWork();
-  const forAll = holder.value?.departments === null;
-  const first = departments.value.find((one) => may('operator', one.id))?.id ?? '';
   const [address, setAddress] = useState(wanted.address ?? '');
-  const [department, setDepartment] = useState<string>(wanted.department ?? (forAll ? '' : first));
+  const [department, setDepartment] = useState<string>(wanted.department ?? (mayForAll() ? '' : (ownDepartments()[0]?.id ?? '')));
   const [until, setUntil] = useState<Until>('hour');
   const [typed, setTyped] = useState(() => fieldTime(nowMs() + 86_400_000));
   const [reason, setReason] = useState(wanted.reason ?? '');
@@ -87,34 +83,8 @@ export function BlockDialog({ wanted, onClose, onDone }: { wanted: Wanted; onClo
         </ActionButton>
       }
     >
-      <div class="field">
-        <label for="target">{w.target}</label>
-        <input id="target" value={address} maxLength={255} autocomplete="off" spellcheck={false} autocapitalize="none" aria-invalid={isBad} aria-describedby="target-help target-bad" onInput={(event) => setAddress(event.currentTarget.value.trim())} />
-        <span class="help" id="target-help">
-          {preview?.device && say(w.device, { device: visible(preview.device) })} {w.targetHelp}
-        </span>
-        <span id="target-bad" role="alert">
-          {isBad && (
-            <span class="bad">
-              <Icon name="crit" />
-              <span>{visible(objection)}</span>
-            </span>
-          )}
-        </span>
-      </div>
-      <div class="field">
-        <label for="for">{w.for}</label>
-        <select id="for" value={department} onChange={(event) => setDepartment(event.currentTarget.value)}>
-          {forAll && <option value="">{common.allDepartments}</option>}
-          {departments.value
-            .filter((one) => may('operator', one.id))
-            .map((one) => (
-              <option key={one.id} value={one.id}>
-                {visible(one.facts.value.name)}
-              </option>
-            ))}
-        </select>
-      </div>
+      <AddressField id="target" label={w.target} help={preview?.device ? `${say(w.device, { device: visible(preview.device) })} ${w.targetHelp}` : w.targetHelp} value={address} objection={objection} onInput={setAddress} />
+      <DepartmentField id="for" label={w.for} value={department} hasAll={mayForAll()} onChange={setDepartment} />
       <div class="field">
         <span class="label" id="until">
           {w.until}

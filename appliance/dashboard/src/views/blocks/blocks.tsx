@@ -6,7 +6,7 @@ import { BLOCKS_SETTLE_MS, blockCounts } from '../../live/block_counts';
 import { call } from '../../live/connection';
 import { full, soonOr, visible, whole } from '../../live/formats';
 import { holder, may } from '../../live/session';
-import { appliance, blockEvents, departments, nameOf } from '../../live/state';
+import { appliance, blockEvents, departments, isOpen, nameOf } from '../../live/state';
 import { ActionButton, change, sentenceOf, toast, whyNot } from '../../parts/actions';
 import { Icon, StateMark } from '../../parts/icons';
 import { asOf } from '../../parts/sentence';
@@ -296,7 +296,7 @@ function InForce({ blocks }: { blocks: Block[] }) {
       <StateMark state={isBehind ? 'crit' : 'ok'} />
       <span>
         {asOf()}
-        {isBehind ? say(w.gap, { enforced, wanted }) : counts.all === 0 ? w.none : say(w.allInForce, { count: counts.all, all: wanted })}{' '}
+        {isBehind ? say(isOpen.value ? w.open : w.gap, { enforced, wanted }) : counts.all === 0 ? w.none : say(w.allInForce, { count: counts.all, all: wanted })}{' '}
         {refused > 0 && say(w.refusedPackets, { count: whole(refused) })}
       </span>
     </p>

@@ -4,13 +4,10 @@ import { useEffect, useState } from 'preact/hooks';
 import { zone } from '../../live/clock';
 import { call, connections, Refusal } from '../../live/connection';
 import type { Calls, ScheduleFacts } from '../../live/contract';
-import { visible } from '../../live/formats';
-import { holder, may } from '../../live/session';
-import { departments } from '../../live/state';
 import { ActionButton, change, RefusalText, sentenceOf, toast, useWork } from '../../parts/actions';
 import { Dialog } from '../../parts/dialog';
 import { Icon } from '../../parts/icons';
-import { common } from '../../words/common';
+import { AddressField, DepartmentField, mayForAll, ownDepartments } from '../../parts/target_fields';
 import { say } from '../../words/words';
 import { textOf, whenOf } from './schedules';
 import { w } from './words';
@@ -25,11 +22,10 @@ const OF_WHAT_IS_TYPED = ['E_BAD_REQUEST', 'E_PROTECTED_ADDRESS'];
 
 export function ScheduleDialog({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
   const work = useWork();
-  const forAll = holder.value?.departments === null;
-  const mine = departments.value.filter((one) => may('operator', one.id));
+  const mine = ownDepartments();
   const [effect, setEffect] = useState<Effect>('block');
   const [address, setAddress] = useState('');
-  const [department, setDepartment] = useState(forAll ? '' : (mine[0]?.id ?? ''));
+  const [department, setDepartment] = useState(mayForAll() ? '' : (mine[0]?.id ?? ''));
   const [days, setDays] = useState<readonly Day[]>(DAYS);
   const [begin, setBegin] = useState('22:00');
   const [end, setEnd] = useState('06:00');
@@ -81,32 +77,8 @@ export function ScheduleDialog({ onClose, onDone }: { onClose: () => void; onDon
           ))}
         </select>
       </div>
-      <div class="field">
-        <label for="scheduled">{isOfQuotas ? w.host : w.target}</label>
-        <input id="scheduled" value={address} maxLength={255} autocomplete="off" spellcheck={false} autocapitalize="none" aria-invalid={objection !== ''} aria-describedby="scheduled-help scheduled-bad" onInput={(event) => setAddress(event.currentTarget.value.trim())} />
-        <span class="help" id="scheduled-help">
-          {isOfQuotas ? w.hostHelp : w.targetHelp}
-        </span>
-        <span id="scheduled-bad" role="alert">
-          {objection && (
-            <span class="bad">
-              <Icon name="crit" />
-              <span>{visible(objection)}</span>
-            </span>
-          )}
-        </span>
-      </div>
-      <div class="field">
-        <label for="scheduled-for">{w.for}</label>
-        <select id="scheduled-for" value={at} onChange={(event) => setDepartment(event.currentTarget.value)}>
-          {forAll && !isOfQuotas && <option value="">{common.allDepartments}</option>}
-          {mine.map((one) => (
-            <option key={one.id} value={one.id}>
-              {visible(one.facts.value.name)}
-            </option>
-          ))}
-        </select>
-      </div>
+      <AddressField id="scheduled" label={isOfQuotas ? w.host : w.target} help={isOfQuotas ? w.hostHelp : w.targetHelp} value={address} objection={objection} onInput={setAddress} />
+      <DepartmentField id="scheduled-for" label={w.for} value={at} hasAll={mayForAll() && !isOfQuotas} onChange={setDepartment} />
       <div class="field">
         <span class="label" id="days">
           {w.days}

@@ -5,7 +5,7 @@ import { nowMs, second, zone } from '../../live/clock';
 import { call } from '../../live/connection';
 import { clock, day, fieldTime, full, moment, nextHour, span, timeOfField, visible } from '../../live/formats';
 import { isAdministrator } from '../../live/session';
-import { endOf, isReadOnly, maintenance, planned } from '../../live/state';
+import { appliance, endOf, isReadOnly, maintenance, planned } from '../../live/state';
 import { ActionButton, change, RefusalText, sentenceOf, toast, useWork } from '../../parts/actions';
 import { Icon } from '../../parts/icons';
 import { useAsked } from '../../parts/notices';
@@ -17,13 +17,13 @@ import { parts, say, words } from '../../words/words';
 
 const w = words({
   en: {
-    about: 'Read-only mode. Metering, quotas and blocks go on; nobody can change anything, and it is safe to pull the plug. Holding the button on the appliance for 3 s does the same.',
+    about: 'Read-only mode. Metering goes on; nobody can change anything, and it is safe to pull the plug. Holding the button on the appliance for {hold} does the same.', stays: 'Quotas and blocks go on.', opens: 'Quotas and blocks are not enforced meanwhile, as the configuration has it: everything passes, and is metered.',
     title: 'Start or announce', when: 'When', now: 'Now', tonight: 'Tonight 02:00', choose: 'Choose', for: 'For', halfHour: '30 min', hour: '1 hour', twoHours: '2 hours', minutes: 'Minutes', reads: 'What everybody reads', impact: 'System is in read-only mode',
     announceText: 'Everybody sees this announcement from now on. From {range} ({zone}) changes are refused. It ends by itself.', startText: 'From now until {end} ({zone}) changes are refused. It ends by itself.', announce: 'Announce', start: 'Start now',
     planned: 'Planned', running: 'Running', nothing: 'Nothing is planned.', callOff: 'Call off', endNow: 'End now', until: 'until {time}', in: 'in {span}', before: 'Before', announced: 'Announced.', repeat: 'Repeat', once: 'Once', daily: 'Daily', weekly: 'Weekly', monthly: 'Monthly', again: '{repeat}, next {when}', started: 'Changes are refused until {time}.', calledOff: 'Called off.', by: 'by {who}', onlyAdmins: 'Maintenance is started by administrators of all departments.', 
   },
   de: {
-    about: 'Nur-Lese-Betrieb. Messung, Kontingente und Sperren gehen weiter; niemand kann etwas ändern, und der Stecker darf gezogen werden. Den Knopf am Gerät 3 s zu halten tut dasselbe.',
+    about: 'Nur-Lese-Betrieb. Die Messung geht weiter; niemand kann etwas ändern, und der Stecker darf gezogen werden. Den Knopf am Gerät {hold} zu halten tut dasselbe.', stays: 'Kontingente und Sperren gehen weiter.', opens: 'Kontingente und Sperren sind währenddessen nicht wirksam, so will es die Konfiguration: alles darf passieren und wird gemessen.',
     title: 'Beginnen oder ankündigen', when: 'Wann', now: 'Jetzt', tonight: 'Heute Nacht 02:00', choose: 'Wählen', for: 'Dauer', halfHour: '30 Min.', hour: '1 Stunde', twoHours: '2 Stunden', minutes: 'Minuten', reads: 'Was alle lesen', impact: 'Das System ist im Nur-Lese-Betrieb',
     announceText: 'Alle sehen die Ankündigung ab sofort. {range} ({zone}) werden Änderungen abgelehnt. Sie endet von selbst.', startText: 'Ab jetzt bis {end} ({zone}) werden Änderungen abgelehnt. Sie endet von selbst.', announce: 'Ankündigen', start: 'Jetzt beginnen',
     planned: 'Geplant', running: 'Läuft', nothing: 'Nichts ist geplant.', callOff: 'Absagen', endNow: 'Jetzt beenden', until: 'bis {time}', in: 'in {span}', before: 'Früher', announced: 'Angekündigt.', repeat: 'Wiederholen', once: 'Einmal', daily: 'Täglich', weekly: 'Wöchentlich', monthly: 'Monatlich', again: '{repeat}, das nächste Mal {when}', started: 'Änderungen werden bis {time} abgelehnt.', calledOff: 'Abgesagt.', by: 'von {who}', onlyAdmins: 'Eine Wartung beginnen Verwalter aller Abteilungen.', 
@@ -36,7 +36,9 @@ export default function Maintenance() {
     <>
       <div>
         <h1>{names.maintenance}</h1>
-        <p class="mid prose">{w.about}</p>
+        <p class="mid prose">
+          {say(w.about, { hold: span(appliance.value?.buttonHold ?? 3) })} <Enforcement />
+        </p>
       </div>
       <div class="cols">
         {isAdministrator.value ? <Start /> : <p class="dim">{w.onlyAdmins}</p>}
@@ -47,6 +49,12 @@ export default function Maintenance() {
       </div>
     </>
   );
+}
+
+/** What becomes of blocks and quotas meanwhile. */
+function Enforcement() {
+  const configured = appliance.value?.inMaintenance;
+  return configured === undefined ? null : <b>{w[configured]}</b>;
 }
 
 type When = 'now' | 'tonight' | 'choose';
@@ -140,7 +148,8 @@ function Start() {
         <div class="consequence">
           {when === 'now' || Number.isNaN(startMs)
             ? parts(w.startText, { end: <b>{clock(endMs)}</b>, zone: zone.value })
-            : parts(w.announceText, { range: <b>{`${day(startMs)} ${clock(startMs)} – ${clock(endMs)}`}</b>, zone: zone.value })}
+            : parts(w.announceText, { range: <b>{`${day(startMs)} ${clock(startMs)} – ${clock(endMs)}`}</b>, zone: zone.value })}{' '}
+          <Enforcement />
         </div>
         <div class="row">
           <ActionButton type="submit" class="main" disabled={work.isBusy || isPast || !impact.trim()}>

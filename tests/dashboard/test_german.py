@@ -197,8 +197,8 @@ def reasons() -> list[dict[str, Any]]:
         quotas_exceeded=("daily", "weekly", "monthly"), utilization=0.95, open_incidents=2, can_work=False,
         setup_faults=("setup told",), troubles=("troubles told",), strangers=("strangers told",), notes=("notes told",),
     )  # fmt: skip
-    absent, unable = replace(bad, is_present=False), replace(bad, can_enforce=False)
-    faults = {fault.kind: fault for facts in (bad, absent, unable) for fault in judge(facts).faults}
+    others = replace(bad, is_present=False), replace(bad, can_enforce=False), replace(bad, is_open=True)
+    faults = {fault.kind: fault for facts in (bad, *others) for fault in judge(facts).faults}
     assert {*faults} == {*ReasonKind}
     return [{"kind": fault.kind, "values": dict(fault.values)} for fault in faults.values()]
 

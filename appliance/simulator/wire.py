@@ -90,6 +90,8 @@ class CaptureBuffer:
 class Wire:
     """Carries the traffic of all departments' devices; seconds count from the start of the machine."""
 
+    _tick = 0
+
     def __init__(
         self,
         populations: Sequence[Population],
@@ -106,7 +108,6 @@ class Wire:
         self._is_stopped = is_stopped
         self._is_denied = is_denied
         self._buffer = buffer
-        self._tick = 0
         self._first_captured: dict[str, int] = {}  # tick, by interface
         self._limits: Sequence[TrafficLimit] = ()
         self._open_until_s = 0.0

@@ -27,7 +27,6 @@ from appliance.system.storage.sqlite import (
     NO_FILE,
     Aside,
     UnsoundDatabase,
-    alone_in,
     at_once,
     code_of,
     copy_in_memory,
@@ -269,9 +268,8 @@ class SqliteAuditStore:
 
 
 def _opened(path: Path) -> Database:
-    with alone_in(path.parent):  # the command line opens it too
-        make_database(path, migrations)
-        database = open_database(path, migrations, ["synchronous = FULL"], is_private=True, is_checked=True)
+    make_database(path, migrations)
+    database = open_database(path, migrations, ["synchronous = FULL"], is_private=True, is_checked=True)
     try:
         found = database.table("entry").columns_dict.keys()
         if not found >= {"number", *COLUMNS, "digest"}:  # a later version, whose update has returned, may have more

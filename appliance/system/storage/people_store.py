@@ -24,7 +24,6 @@ from appliance.system.storage.sqlite import (
     LOOP_BUSY_S,
     Aside,
     UnsoundDatabase,
-    alone_in,
     at_once,
     code_of,
     copy_in_memory,
@@ -32,6 +31,7 @@ from appliance.system.storage.sqlite import (
     make_database,
     open_database,
     require_sound,
+    writing,
 )
 
 T = TypeVar("T")
@@ -82,11 +82,10 @@ class SqlitePeopleStore:
         self.obstacle: str | None = None
         self._path = path
         try:
-            with alone_in(path.parent):  # the command line opens it too
-                _require_content(path)
-                make_database(path, migrations)
-                # Password hashes must not be open to guessing, and damage must show now instead of during a login.
-                writer = open_database(path, migrations, (), is_private=True, is_checked=True)
+            _require_content(path)
+            make_database(path, migrations)
+            # Password hashes must not be open to guessing, and damage must show now instead of during a login.
+            writer = open_database(path, migrations, (), is_private=True, is_checked=True)
             reader = Database(sqlite3.connect(path, timeout=LOOP_BUSY_S), execute_plugins=False)
             self._use(reader, writer, aside)
             self._require_rows()
@@ -284,7 +283,7 @@ class SqlitePeopleStore:
     def _transact(self, work: Callable[[Database], T], synced: bool) -> T:
         with self._turn:
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}").close()
-            with self._writer.atomic():
+            with writing(self._writer):
                 return work(self._writer)
 
 

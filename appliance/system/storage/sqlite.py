@@ -5,15 +5,14 @@ begin again; people and tokens are not, because revoked tokens would be let in a
 written, as on a read-only medium, is copied into memory with the log that a power cut has left beside it.
 """
 
-import fcntl
 import logging
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from sqlite_utils.db import Database
@@ -24,9 +23,6 @@ from appliance.system.storage.files import sync
 log = logging.getLogger(__name__)
 
 BUSY_S = 5.0  # patience with another connection's lock, such as the command line's, which is held for moments
-# Patience with another process that opens a file, and how often it is looked at. Making one takes 20 ms, and seconds on
-# a slow card; nothing but a suspended process takes a minute.
-OPENING_S, LOOK_S = 60.0, 0.01
 LOOP_BUSY_S = 0.02  # the same in the event loop, where everybody waits: what must not be lost is tried again
 NO_FILE = Path("/dev/null/none")  # exists nowhere
 MIGRATIONS = "_sqlite_migrations"  # by which sqlite-utils knows a schema
@@ -91,21 +87,22 @@ def open_database(
 
 
 def make_database(path: Path, migrations: Migrations) -> None:
-    """Make a missing file that only its owner may read, whole or not at all: a killed program leaves no empty one.
+    """Make a missing file that only its owner may read, whole or not at all; where two programs do, the first's stays.
 
-    Raises `sqlite3.Error` and `OSError`.
+    A killed program leaves no empty file. And the service and the command line, started together for the first time, do
+    not meet half of each other's: SQLite does not wait for another connection that turns the same new file into WAL
+    mode, and a schema is made in several transactions. Raises `sqlite3.Error` and `OSError`.
     """
     if path.exists() or path.is_symlink():  # a link that leads nowhere is no missing file
         return
-    draft = path.with_name(f"{path.name}.new")
-    _delete(draft)
+    draft = path.with_name(f"{path.name}.{token_hex(8)}")
     try:
         open_database(draft, migrations, (), is_private=True).close()
         sync(draft)
-        draft.rename(path)
-    except (OSError, sqlite3.Error):
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
         _delete(draft)
-        raise
     sync(path.parent)
 
 
@@ -115,30 +112,14 @@ def _delete(path: Path) -> None:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process is opening a database in this folder, and keep such others waiting.
+def writing(database: Database) -> Iterator[None]:
+    """One transaction, which waits at its start until another program's is over. Raises `sqlite3.Error`.
 
-    SQLite does not wait for another connection that turns the same new file into WAL mode: it fails at once. And a
-    schema is made in several transactions. So the service and the command line, started together for the first time,
-    would each meet half of the other's file. After a minute, as beside a suspended process, SQLite's own locks judge.
-    Raises `OSError`.
+    One that has read before it writes does not wait: SQLite fails at once where another has written meanwhile.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        deadline = time.monotonic() + OPENING_S
-        while not _is_locked(descriptor) and time.monotonic() < deadline:
-            time.sleep(LOOK_S)
+    database.execute("BEGIN IMMEDIATE").close()
+    with database.conn:
         yield
-    finally:
-        os.close(descriptor)  # and with it the lock
-
-
-def _is_locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def copy_in_memory(path: Path, migrations: Migrations) -> Database:

@@ -17,8 +17,8 @@ TIMES = "found => found.map(one => one.dateTime)"
 
 def recorded(service: Simulated) -> list[str]:
     """The times of all updates of incidents in the file of sent alerts."""
-    [file] = (service.folder / "state").glob("*alerts.jsonl")
-    lines = (json.loads(line) for line in file.read_text().splitlines())
+    files = (service.folder / "state").glob("*alerts.jsonl")  # there is none before the first alert
+    lines = (json.loads(line) for file in files for line in file.read_text().splitlines())
     return [one["content"]["timestamp"] for one in lines if one["name"] == "security:incident"]
 
 

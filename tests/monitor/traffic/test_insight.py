@@ -358,6 +358,15 @@ def test_a_port_scan_is_published_when_it_opens_and_when_it_closes(rig: Rig) -> 
                 "devices": [frames.MAC["client"]],
                 "inside": True,
                 "advice": ADVICE[IncidentKind.PORT_SCAN],
+                "values": {
+                    "form": "ports",
+                    "count": 20,
+                    "where": OTHER,
+                    "seconds": 1,
+                    "examples": "1, 2, 3, 4, 5",
+                    "least": 10,
+                    "within": 10,
+                },
             },
         }
     ]

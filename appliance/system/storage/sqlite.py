@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 BUSY_S = 5.0  # patience with another connection's lock, such as the command line's, which is held for moments
 LOOP_BUSY_S = 0.02  # the same in the event loop, where everybody waits: what must not be lost is tried again
+IN_MEMORY = ":memory:"  # SQLite's name for no file
 NO_FILE = Path("/dev/null/none")  # exists nowhere
 MIGRATIONS = "_sqlite_migrations"  # by which sqlite-utils knows a schema
 LOGS = ("-wal", "-shm")  # what SQLite keeps beside a file
@@ -93,7 +94,7 @@ def make_database(path: Path, migrations: Migrations) -> None:
     not meet half of each other's: SQLite does not wait for another connection that turns the same new file into WAL
     mode, and a schema is made in several transactions. Raises `sqlite3.Error` and `OSError`.
     """
-    if path.exists() or path.is_symlink():  # a link that leads nowhere is no missing file
+    if str(path) == IN_MEMORY or path.exists() or path.is_symlink():  # a link that leads nowhere is no missing file
         return
     draft = path.with_name(f"{path.name}.{token_hex(8)}")
     try:

@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 from zoneinfo import ZoneInfo
@@ -22,17 +23,8 @@ from appliance.config.line_numbers import line_of, line_of_syntax_error, lines_o
 from appliance.config.section import Section, SectionT
 from appliance.config.sections import Config
 from appliance.config.values import BitRate, Bytes, Station, Subnet, from_text, without_units
-from appliance.core.access.person import Role
-from appliance.core.alerting.channels import Form, Seal
-from appliance.core.alerting.notice import Topic
-from appliance.core.blocking.blocked_names import SharedAddresses
-from appliance.core.detection.incident import Severity
-from appliance.core.detection.incident_kind import IncidentKind
-from appliance.core.machine import Position
-from appliance.core.metering.quota import Action
 from appliance.core.operations.trial import LARGEST_CONFIG_BYTES
 from appliance.core.text import AS_ITS_USER
-from appliance.core.traffic.naming import Record
 
 # Names joined by dots: a key has four, an address four, a host a handful. The library takes minutes for 30,000.
 _LONG_PATH = re.compile(r"""(?<![\w.'"-])(?:[\w'"-]+[ \t]*\.[ \t]*){20}""")
@@ -136,16 +128,12 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-# The allowed values, for types without a description.
-WORDS = (Position, Action, Severity, IncidentKind, Role, SharedAddresses, Record, Seal, Form, Topic)
-
-_ALLOWED: dict[Any, str] = {
+_ALLOWED: dict[Any, str] = {  # the allowed values, for types without a description
     Bytes: 'a size with its unit, such as "5 GiB" or "5 GB"',
     BitRate: 'a rate with its unit, such as "1 Gbit" or "100 Mbit"',
     Subnet: 'an address or a prefix without host bits, such as "192.168.1.0/24"',
     Station: 'a MAC or an IP address, such as "02:00:5e:10:00:01" or "192.168.1.2"',
     ZoneInfo: 'a time zone\'s name, such as "Europe/Berlin"',
-    **{words: "one of " + ", ".join(f'"{word}"' for word in words) for words in WORDS},
     bool: "true or false",
     float: "a number",
     int: "a whole number",
@@ -190,6 +178,8 @@ def _value(kind: Any, found: object, key: str, problems: list[Problem]) -> Any:
 def _allowed(kind: Any) -> str:
     if kind in _ALLOWED:
         return _ALLOWED[kind]
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return "one of " + ", ".join(f'"{word}"' for word in kind)
     if get_origin(kind) is Annotated:
         return next(meta.description for meta in get_args(kind)[1:] if isinstance(meta, Meta) and meta.description)
     if get_origin(kind) is tuple:

@@ -29,10 +29,14 @@ def visits(host: Host) -> list[int]:
 
 
 def remembered(lab: Network, version: int) -> set[tuple[str, str]]:
-    """The addresses of host and server in all pairs of an IP version."""
+    """The addresses of host and server in all pairs of an IP version that are in use."""
     listed = json.loads(lab.appliance.run(["nft", "-j", "list", "ruleset"]).stdout)["nftables"]
-    sets = [one["set"] for one in listed if "set" in one and one["set"]["name"].startswith(f"pairs{version}_")]
-    elements = [one["elem"]["val"]["concat"] for found in sets for one in found.get("elem", ())]
+    turns = [one["map"] for one in listed if one.get("map", {}).get("name", "").startswith("turn_")]
+    in_use = {verdict["jump"]["target"] for turn in turns for _, verdict in turn["elem"]}
+    assert len(in_use) == 2 * len(turns), "one chain for each IP version, which has the name of its set"
+    sets = [one["set"] for one in listed if one.get("set", {}).get("name", "") in in_use]
+    of_version = [one for one in sets if one["name"].startswith(f"pairs{version}_")]
+    elements = [one["elem"]["val"]["concat"] for found in of_version for one in found.get("elem", ())]
     return {(host, server) for _, _, host, server in elements}
 
 

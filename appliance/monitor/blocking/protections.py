@@ -26,28 +26,34 @@ class ProtectedAddresses:
         self._interfaces = interfaces
         self._upstream = upstream
         self._known: tuple[Protections, float] | None = None
+        self._of_callers: dict[str, Protections] = {}  # those that are known, with a caller's address
         self._is_asked = False  # since the last reading
         self._links: Mapping[str, Link] = {}
 
     def protections(self, now: Moment, caller_address: str | None = None) -> Protections:
         """The protections for a command from this address; `None`: it came from nowhere on the network."""
-        if self._known is None or now.monotonic_s - self._known[1] >= REREAD_S:
-            self._known = self._read(), now.monotonic_s
+        common, read_s = self._known or self._read(now)
+        if now.monotonic_s - read_s >= REREAD_S:
+            common, _ = self._read(now)
         self._is_asked = True
-        common = self._known[0]
-        return common.with_caller(caller_address) if caller_address else common
+        if not caller_address:
+            return common
+        if caller_address not in self._of_callers:
+            self._of_callers[caller_address] = common.with_caller(caller_address)
+        return self._of_callers[caller_address]
 
     def refresh(self, now: Moment) -> None:
         """Read again while commands come, in a step each second, so that none of them has to wait for it."""
         if self._is_asked:
-            self._known, self._is_asked = (self._read(), now.monotonic_s), False
+            self._read(now)
+            self._is_asked = False
 
     def own_networks(self, departments: Sequence[Department], now: Moment) -> Sequence[Network]:
         """The networks of these departments, as far as they are known."""
         self.protections(now)  # which reads the links
         return [network for one in departments for network in networks_of(one, self._links) or ()]
 
-    def _read(self) -> Protections:
+    def _read(self, now: Moment) -> tuple[Protections, float]:
         self._links = links = self._interfaces.links()
         own = [
             protected_host(address.ip, f"it is the appliance's own address on {link.name}")
@@ -56,7 +62,9 @@ class ProtectedAddresses:
         ]
         protected = [*self._protected, *own, *self._upstream.essentials()]
         macs = [link.mac for link in links.values()]
-        return Protections(protected, macs, self._upstream.names(), [*self._ranges(links)])
+        self._known = Protections(protected, macs, self._upstream.names(), [*self._ranges(links)]), now.monotonic_s
+        self._of_callers.clear()
+        return self._known
 
     def _ranges(self, links: Mapping[str, Link]) -> Iterator[Protected]:
         """The departments' own ranges: as configured, or else those of the appliance's addresses at their interface."""

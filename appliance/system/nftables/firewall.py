@@ -5,8 +5,9 @@ interface may have a name that would be syntax in the text form; elements go by 
 costs one element's work. The kernel drops an element when its time is over, even when this program has died.
 
 A packet is not looked up in a set without elements: its rules come before its first element, and go after its last. A
-table of which this program knows nothing yet keeps the rules for every set that it has. Pairs that have passed
-(`core.kernel.nftables.prefilter`) are forgotten with each new element, in its transaction, and with other rules.
+table of which this program knows nothing yet keeps the rules for every set that it has. The transaction of a new
+element also ends the use of the pairs that have passed (`core.kernel.nftables.prefilter`). The next one turns to the
+others: that is most of the work, and the element is in force without it.
 """
 
 from collections import Counter
@@ -58,10 +59,7 @@ class InstalledRules:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The bodies of messages that take away a turn's pairs and what leads to those in use, and that put it in use.
-
-    They are built once: a block is in force the sooner.
-    """
+    """The bodies of messages that take away a turn's pairs, and that put them in use. They are built once."""
 
     emptied: Sequence[bytes]
     in_use: Sequence[bytes]
@@ -69,11 +67,17 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class PairsInUse:
-    """The pairs that packets may have passed as. `turn`: whose are in use; `None`: it is not known."""
+    """The pairs that packets may have passed as.
+
+    `turn`: whose are in use; `None`: none are. `next_turn`: whose will be next. `unused`: the bodies of messages that
+    end the use of pairs.
+    """
 
     passages: Sequence[Passage] = ()
     turn: str | None = None
+    next_turn: str = TURNS[0]
     turns: Mapping[str, Turn] = field(default_factory=lambda: {one: Turn((), ()) for one in TURNS})
+    unused: Sequence[bytes] = ()
 
 
 class NftablesFirewall:
@@ -199,13 +203,12 @@ class NftablesFirewall:
             refusal = self._look_up(self._installed.looked_up | filled)
             if refusal is not None:
                 return refusal
-        turn = _other(self._pairs.turn)
         if added:
-            pairs = self._pairs.turns[turn]
-            removed, added = [*removed, *pairs.emptied], [*added, *pairs.in_use]
+            removed = [*removed, *self._pairs.unused]
         refusal = self._elements.update(removed, added) if size < MANY else self._update_unheard(removed, added)
         if refusal is None and added:
-            self._take_turn(turn)
+            self._pairs = replace(self._pairs, turn=None)
+            self._use_pairs()  # where the kernel refuses, each packet is judged until the next new element
         return refusal
 
     def _update_unheard(self, removed: Iterable[bytes], added: Iterable[bytes]) -> str | None:
@@ -218,22 +221,22 @@ class NftablesFirewall:
     def _forget_pairs(self, passages: Sequence[Passage]) -> str | None:
         """Forget what has passed the rules that were in force until now."""
         if passages != self._pairs.passages:
-            self._pairs = PairsInUse(passages, turns={one: _turn(passages, one) for one in TURNS})
-            # Whose turn it is is not known: none, so that a packet which passes just now is noted where none is in use.
-            refusal = self._elements.update([encoding.everything(TABLE, passage.turn_name) for passage in passages], [])
+            unused = [encoding.everything(TABLE, passage.turn_name) for passage in passages]
+            self._pairs = PairsInUse(passages, turns={one: _turn(passages, one) for one in TURNS}, unused=unused)
+            # A former process may use either: none, so that a packet which passes just now notes its pair for nothing.
+            refusal = self._elements.update(unused, [])
             if refusal is not None:
                 return refusal
-        turn = _other(self._pairs.turn)
-        refusal = self._update_unheard(self._pairs.turns[turn].emptied, self._pairs.turns[turn].in_use)
-        if refusal is None:
-            self._take_turn(turn)
-        return refusal
+        return self._use_pairs()
 
-    def _take_turn(self, turn: str) -> None:
-        """The pairs of this turn are in use. The others are taken away, so that the next change need not do it."""
-        self._pairs = replace(self._pairs, turn=turn)
-        idle = (passage.pairs_name(version, _other(turn)) for passage in self._pairs.passages for version in PROTOCOLS)
-        self._update_unheard([encoding.everything(TABLE, name) for name in idle], [])
+    def _use_pairs(self) -> str | None:
+        """Turn to the other pairs, without those of their last time."""
+        first, second = TURNS
+        pairs, turn = self._pairs, self._pairs.next_turn
+        refusal = self._update_unheard([*pairs.unused, *pairs.turns[turn].emptied], pairs.turns[turn].in_use)
+        if refusal is None:
+            self._pairs = replace(pairs, turn=turn, next_turn=second if turn == first else first)
+        return refusal
 
     def _chains(self) -> dict[str, int]:
         """The table's chains with their use counts, but for the uses that go with the turn of the pairs."""
@@ -286,16 +289,9 @@ class NftablesFirewall:
 
 def _turn(passages: Sequence[Passage], turn: str) -> Turn:
     """The bodies for one of `TURNS`."""
-    names = [one.turn_name for one in passages]
-    names += [one.pairs_name(version, turn) for one in passages for version in PROTOCOLS]
+    names = (one.pairs_name(version, turn) for one in passages for version in PROTOCOLS)
     used = [body for name, elements in turned(passages, turn) for body in encoding.lists(TABLE, name, elements)]
     return Turn([encoding.everything(TABLE, name) for name in names], used)
-
-
-def _other(turn: str | None) -> str:
-    """Whose turn is next."""
-    first, second = TURNS
-    return second if turn == first else first
 
 
 def _filled(put: Mapping[BlockSet, int], regions: Mapping[Grid, Prefilter]) -> frozenset[str]:

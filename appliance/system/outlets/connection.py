@@ -15,7 +15,10 @@ WHOLE_S = 30.0  # of a delivery: greetings, TLS, login and the message over a sl
 
 
 def context_of(ca: str | None) -> ssl.SSLContext:
-    """TLS that believes this authority, or those of the system. Raises `OSError`."""
+    """TLS that believes this authority, or those of the system. Raises `OSError`.
+
+    To be made after the connection: the authorities of the system take longer to read than all else of a vain attempt.
+    """
     return ssl.create_default_context(cafile=ca)
 
 

@@ -43,9 +43,9 @@ class MailOutlet:
     @contextmanager
     def _session(self) -> Iterator[smtplib.SMTP]:
         receiver, password = self._receiver, self._secret()
-        context = None if receiver.seal is Seal.NONE else context_of(receiver.ca)
         plain = connected(receiver.server, receiver.port)
         with closing(plain), bounded(plain):
+            context = None if receiver.seal is Seal.NONE else context_of(receiver.ca)
             is_sealed = context is not None and receiver.seal is Seal.TLS
             first = context.wrap_socket(plain, server_hostname=receiver.server) if context and is_sealed else plain
             with closing(first), _Session(first, receiver.server) as session:

@@ -24,11 +24,10 @@ class SyslogOutlet:
         """Deliver a message; returns `None`, or why the receiver has not read it."""
         receiver = self._receiver
         try:
-            context = context_of(receiver.ca)
             with (
                 closing(connected(receiver.server, receiver.port)) as plain,
                 bounded(plain),
-                closing(context.wrap_socket(plain, server_hostname=receiver.server)) as sealed,
+                closing(context_of(receiver.ca).wrap_socket(plain, server_hostname=receiver.server)) as sealed,
             ):
                 sealed.sendall(records(message, socket.gethostname()))
                 sealed.unwrap()

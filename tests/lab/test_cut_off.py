@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from appliance.core.kernel.nftables.meter_rules import Setting
+from appliance.core.kernel.nftables.notice_rules import NOTICE
 from appliance.core.machine import Facing
 from appliance.core.metering.host_room import MOST_HOSTS
 from appliance.core.metering.meter import Plan
@@ -24,6 +25,7 @@ PORT = 5001
 CUT_OFF = Plan("radiology", "eth1", Facing.DEPARTMENT, stop_at_bytes=0, budget="none")
 OPEN = replace(CUT_OFF, stop_at_bytes=None, budget="")
 DEVICES = 2000
+REFUSED = 7  # curl's exit code
 LOOKUP = bytes(40)
 
 
@@ -35,10 +37,15 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Network]:
         yield made
 
 
-def meters_of(lab: Network) -> NftablesMeters:
+def meters_of(lab: Network, *, notice_port: int | None = None) -> NftablesMeters:
     with lab.appliance.entered():
         parts = Nftables(), Nfnetlink(TABLE), SetElements()
-        return NftablesMeters(*parts, "boot", Setting(server_port=PORT))
+        return NftablesMeters(*parts, "boot", Setting(server_port=PORT, notice_port=notice_port))
+
+
+def leads(lab: Network) -> bool:
+    """Whether the kernel has rules that lead HTTP to the notice."""
+    return NOTICE["table"] in lab.appliance.run(["nft", "list", "tables"]).stdout
 
 
 def test_this_computer_s_pages_and_its_echo_stay_reachable_and_are_not_counted(lab: Network) -> None:
@@ -54,6 +61,49 @@ def test_this_computer_s_pages_and_its_echo_stay_reachable_and_are_not_counted(l
         assert host.fetch(address, port=PORT).returncode == 0
         assert host.fetch(address, port=PORT + 1).returncode == 7
     assert at_rest(meters)["radiology"].total_bytes == 0
+
+
+def test_http_is_led_to_the_notice_while_somebody_is_cut_off_and_nobody_pays_for_it_else(lab: Network) -> None:
+    host, appliance = lab.hosts[0], lab.appliance
+    serve = [sys.executable, "-u", "-m", "http.server", "--bind", "::", "--directory", "/var/empty", str(PORT)]
+    appliance.run(["mkdir", "-p", "/var/empty"])
+    appliance.spawn(serve, ready="Serving HTTP")
+    meters = meters_of(lab, notice_port=PORT)
+    assert meters.apply([OPEN]) is None
+    assert not leads(lab)
+    assert meters.apply([replace(OPEN, stop_at_bytes=50, budget="little")]) is None
+    assert not leads(lab)
+    assert host.fetch(WEB_V4[0]).returncode == REFUSED, "what the kernel cuts off is refused until this is known"
+    meters.read()
+    assert meters.apply([replace(OPEN, stop_at_bytes=50, budget="little")]) is None
+    assert leads(lab)
+    assert [host.fetch(address).returncode for address in (WEB_V4[0], WEB_V6[0])] == [0, 0]
+    assert at_rest(meters)["radiology"].total_bytes < 50
+    for _ in range(2):  # the first still sees the quota that was met
+        meters.read()
+        assert meters.apply([replace(OPEN, stop_at_bytes=1 << 40, budget="much")]) is None
+    assert not leads(lab)
+    assert host.fetch(WEB_V4[0]).returncode == 0
+
+
+def test_the_notice_is_led_to_where_a_host_alone_is_cut_off_or_a_plan_has_nothing_left(lab: Network) -> None:
+    meters = meters_of(lab, notice_port=PORT)
+    assert meters.apply([CUT_OFF]) is None
+    assert leads(lab)
+    alone = replace(OPEN, budget="hosts", host_limit_bytes=50)
+    for _ in range(2):
+        assert meters.apply([alone]) is None
+    assert not leads(lab)
+    assert lab.hosts[0].fetch(WEB_V4[0]).returncode == REFUSED
+    meters.hosts()
+    assert meters.refused_hosts() == {"radiology": {lab.hosts[0].mac()}}
+    assert leads(lab), "before this is told to anybody"
+    assert meters.apply([alone]) is None
+    assert leads(lab)
+    with lab.appliance.entered():
+        again = NftablesMeters(Nftables(), Nfnetlink(TABLE), SetElements(), "boot", Setting())
+    assert again.apply([OPEN]) is None
+    assert not leads(lab), "another configuration has no notice"
 
 
 @pytest.mark.parametrize("version", [4, 6])

@@ -55,12 +55,13 @@ from appliance.core.kernel.nftables.meter_change import (
     Counters,
     Limit,
     Quotas,
+    cuts_off,
     moved,
     refused_budgets,
     transaction,
 )
 from appliance.core.kernel.nftables.meter_rules import DEFAULT, REFUSED, SPOOFED, Setting, layout
-from appliance.core.kernel.nftables.notice_rules import notice_table
+from appliance.core.kernel.nftables.notice_rules import LEADING, leading_rules, notice_table, removal
 from appliance.core.kernel.nftables.ruleset import Command, add
 from appliance.core.kernel.nftables.table import ExistingTable, Layout
 from appliance.core.kernel.nftables.throttle_rules import shares
@@ -109,13 +110,17 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The latest change, and what the kernel showed after it. `is_limited`: whether a department has a limit."""
+    """The latest change, and what the kernel showed after it.
+
+    `is_limited`: whether a department has a limit. `leads`: HTTP is led to the notice.
+    """
 
     structure: Structure = Structure()
     layout: Layout = field(default_factory=Layout)
     handle: int | None = None
     chains: Mapping[str, int] = field(default_factory=dict)
     is_limited: bool = False
+    leads: bool = False
 
 
 class NftablesMeters:
@@ -131,7 +136,6 @@ class NftablesMeters:
         self._hosts = HostMeters(nftables, shown, elements)
         self._boot = boot
         self._setting = setting
-        self._notice = [] if setting.notice_port is None else notice_table(setting.notice_port)
         self._in_force = InForce()
         self._own_table: int | None = None
         self._refused_hosts: Mapping[str, frozenset[str]] = {}
@@ -158,7 +162,7 @@ class NftablesMeters:
             self._seen_generation = None  # with an interface, older kernels take its chain away, and count no change
         if structure == self._in_force.structure and self._is_unchanged():
             return self._move_limits(plans, latest)
-        return self._rebuild(structure, plans)
+        return self._rebuild(structure, plans, leads=self._leads(plans, latest))
 
     def read(self) -> Mapping[str, Reading]:
         """By department, its meter; `unclaimed_meter(interface)` is what no department there claims."""
@@ -208,6 +212,9 @@ class NftablesMeters:
                 **self._refused_hosts,
                 **{plan.department: self._hosts.refused(plan) for plan in stopped},
             }
+        if not self._in_force.leads and self._leads((), ({}, {})) and self._is_unchanged():
+            # Before anybody is told of them. Where the kernel refuses, `apply` says so.
+            self._change_in_place(self._in_force, (), leads=True)
         return self._refused_hosts
 
     def spoofed(self) -> int:
@@ -270,6 +277,19 @@ class NftablesMeters:
         active = {host for (_, host), size in moved.items() if size < 0 or size >= ACTIVE_BYTES}
         return Activity(counted, (*before.active[-LOOKS:], len(active)))
 
+    def _leads(self, plans: Sequence[Plan], latest: tuple[Quotas, Counters] | None) -> bool:
+        """Whether HTTP is to be led to the notice: somebody is cut off. `latest`: what the kernel showed just now."""
+        if self._setting.notice_port is None:
+            return False
+        if self._setting.blocks_unclaimed or any(self._refused_hosts.values()):
+            return True
+        return cuts_off(plans, *(latest or (self._shown.quotas(), self._shown.counters())))
+
+    def _notice(self, *, leads: bool) -> Sequence[Command]:
+        """The commands that make the table of the notice, or take it away."""
+        port = self._setting.notice_port
+        return notice_table(port) if leads and port is not None else removal()
+
     def _is_unchanged(self) -> bool:
         """Whether the table is as the latest change left it, rules and hooks included.
 
@@ -292,21 +312,21 @@ class NftablesMeters:
         """The table's chains with their use counts, but for the proof of its making."""
         return {name: uses for name, uses in self._shown.chains().items() if not name.startswith(PROOF)}
 
-    def _rebuild(self, structure: Structure, plans: Sequence[Plan]) -> str | None:
+    def _rebuild(self, structure: Structure, plans: Sequence[Plan], *, leads: bool) -> str | None:
         """Put the table into the state of the plans, whatever its content."""
         known_rules = self._in_force.layout.rules if self._is_unchanged() else {}
         is_own = self._is_own(self._shown.table_handle())
         existing = ExistingTable(self._shown.objects(), self._chains(), known_rules) if is_own else ExistingTable()
-        wanted = layout(plans, self._setting, structure.shares)
+        wanted = layout(plans, self._setting, structure.shares, leads=leads)
         # Only kernels from 6.16 on take a chain for an interface that does not exist, and keep it when one goes.
         absent = {
             chain
             for chain, interface in wanted.devices.items()
             if interface not in structure.present and chain not in existing.chains
         }
-        changed = InForce(structure, wanted.without(absent), is_limited=_are_limited(plans))
+        changed = InForce(structure, wanted.without(absent), is_limited=_are_limited(plans), leads=leads)
         limits = self._due_limits(plans) if is_own else moved(plans, {}, {})
-        return self._commit(changed, existing, limits, before=[] if is_own else UNMADE, after=self._notice)
+        return self._commit(changed, existing, limits, before=[] if is_own else UNMADE, after=self._notice(leads=leads))
 
     def _move_limits(self, plans: Sequence[Plan], latest: tuple[Quotas, Counters] | None) -> str | None:
         """Move the limits of a table that is otherwise as it should be.
@@ -314,15 +334,24 @@ class NftablesMeters:
         `latest`: what the kernel showed just now. Where no limit is due by that, it is not asked again.
         """
         former = self._in_force
+        leads = self._leads(plans, latest)
         changed = replace(former, is_limited=_are_limited(plans))
         may_move = former.is_limited or changed.is_limited
         may_move = may_move and (latest is None or bool(moved(plans, *latest)))
         limits = self._due_limits(plans) if may_move else []
-        if limits:
-            kinds = {name: kind for name, (kind, _) in former.layout.objects.items()}
-            return self._commit(changed, ExistingTable(kinds, former.chains, former.layout.rules), limits)
+        if limits or leads is not former.leads:
+            return self._change_in_place(changed, limits, leads=leads)
         self._in_force = changed
         return None
+
+    def _change_in_place(self, changed: InForce, limits: Sequence[Limit], *, leads: bool) -> str | None:
+        """Move limits, and begin or end to lead HTTP to the notice, in a table that is otherwise as it should be."""
+        former = changed.layout
+        kinds = {name: kind for name, (kind, _) in former.objects.items()}
+        leading = replace(former, rules={**former.rules, LEADING: leading_rules(leads=leads)})
+        notice = () if leads is changed.leads else self._notice(leads=leads)
+        existing = ExistingTable(kinds, changed.chains, former.rules)
+        return self._commit(replace(changed, layout=leading, leads=leads), existing, limits, after=notice)
 
     def _due_limits(self, plans: Sequence[Plan]) -> list[Limit]:
         quotas = self._shown.quotas()  # before the counters: those of a quota that is met no longer change

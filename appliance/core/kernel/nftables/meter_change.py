@@ -71,6 +71,12 @@ def moved(plans: Sequence[Plan], quotas: Quotas, counters: Counters) -> list[Lim
     return [limit for limit in wanted if limit.name not in quotas or limit.is_due(quotas[limit.name])]
 
 
+def cuts_off(plans: Sequence[Plan], quotas: Quotas, counters: Counters) -> bool:
+    """Whether a quota has refused a packet, or a department has nothing left by its plan."""
+    is_met = any(used_bytes >= limit_bytes for used_bytes, limit_bytes in quotas.values())
+    return is_met or any(limit.kernel_bytes <= limit.seen_bytes for limit in limits(plans, counters))
+
+
 def refused_budgets(quotas: Quotas) -> Iterator[tuple[str, str]]:
     """The departments of which the kernel has refused a packet, with the budget that was too little for it."""
     for name, (used_bytes, limit_bytes) in quotas.items():

@@ -34,9 +34,11 @@ from appliance.core.kernel.nftables.meter_names import (
 )
 from appliance.core.kernel.nftables.notice_rules import (
     IS_MARKED,
+    LEADING,
     cut_off_chain,
     cut_off_chains,
     cut_off_objects,
+    leading_rules,
     own_refusal_chains,
     own_refusals,
 )
@@ -61,10 +63,10 @@ UNROUTED: Mapping[int, Sequence[Network]] = {
 class Setting:
     """What applies to all departments.
 
-    `notice_port`: port of this computer that serves the HTTP of hosts that are cut off, which the kernel leads there;
-    `None`: it is refused. `server_port`: of the dashboards, which hosts that are cut off still reach; `None`: there are
-    none. `blocks_unclaimed`: what no department of a shared interface claims is refused. `blocks_encapsulated`: what
-    the rules cannot read is dropped (`frame_rules`).
+    `notice_port`: port of this computer that serves the HTTP of hosts that are cut off; `None`: it is refused.
+    `server_port`: of the dashboards, which hosts that are cut off still reach; `None`: there are none.
+    `blocks_unclaimed`: what no department of a shared interface claims is refused. `blocks_encapsulated`: what the
+    rules cannot read is dropped (`frame_rules`).
     """
 
     notice_port: int | None = None
@@ -81,10 +83,12 @@ class Setting:
 DEFAULT = Setting()
 
 
-def layout(plans: Sequence[Plan], setting: Setting, shares: Mapping[str, int] | None = None) -> Layout:
+def layout(
+    plans: Sequence[Plan], setting: Setting, shares: Mapping[str, int] | None = None, *, leads: bool = False
+) -> Layout:
     """The whole table for these plans, with quotas that never end (`meter_change` moves their limits).
 
-    `shares`: by throttled department, the number of shares of its rate.
+    `shares`: by throttled department, the number of shares of its rate. `leads`: HTTP is led to the notice now.
     """
     table = Layout()
     table.objects.update({REFUSED: ("counter", {}), SPOOFED: ("counter", {}), nft.OPEN: nft.OPEN_SET})
@@ -93,6 +97,7 @@ def layout(plans: Sequence[Plan], setting: Setting, shares: Mapping[str, int] | 
     # Own refusals have passed before (`notice_rules`); others' would carry data through a used-up quota.
     discovery, *_, drop = table.rules[nft.WITHHOLD]
     table.rules[nft.WITHHOLD] = [discovery, drop]
+    table.add_chain(LEADING, leading_rules(leads=leads))
     for interface in dict.fromkeys(plan.interface for plan in plans):
         here = [plan for plan in plans if plan.interface == interface]
         _add_interface(table, here, plans, setting, shares or {})
@@ -213,7 +218,7 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
 def _add_cut_off(table: Layout, plan: Plan, setting: Setting) -> None:
     if is_held(plan):
         table.objects.update(cut_off_objects(plan))
-        chains = cut_off_chains(plan, setting.own_ports, leads=setting.notice_port is not None)
+        chains = cut_off_chains(plan, setting.own_ports)
         for chain, rules in (*own_refusal_chains(plan), *chains):
             table.add_chain(chain, rules)
 

@@ -9,6 +9,9 @@ NAT leads HTTP that the meters' rules marked to the notice on this computer. The
 before the kernel knows of connections. Answers need the mark too, or the same quota would stop them. A marked packet
 whose connection is older than the cut still goes to its old destination, and is dropped here: the mark is no way around
 a quota. For a bridge, `br_netfilter` must be loaded, as for tracking.
+
+NAT costs every packet that passes, so there are marks and NAT only while somebody is cut off. Of a host that the kernel
+has just cut off HTTP is refused, until the program, which serves the notice too, learns of it a second or two later.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,11 +25,13 @@ from appliance.core.metering.host_room import MOST_HOSTS
 from appliance.core.metering.meter import Plan
 
 NOTICE = {"family": "inet", "table": "appliance_notice"}
+OWN: nft.Command = {"table": {"family": NOTICE["family"], "name": NOTICE["table"]}}
 # linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST, NF_IP_PRI_MANGLE, NF_IP_PRI_FILTER
 NAT_PRIORITY, MANGLE_PRIORITY, FILTER_PRIORITY = -100, -150, 0
 
 MARK: dict[str, Any] = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": UNCOUNTED_MARK}}
 IS_MARKED = nft.match({"meta": {"key": "mark"}}, UNCOUNTED_MARK)
+LEADING = "leading"
 IS_HTTP = nft.match(nft.field("tcp", "dport"), nft.HTTP)
 
 # Of a device, each way: a page asks for some dozens of names, a computer that starts for one address.
@@ -64,11 +69,16 @@ def cut_off_objects(plan: Plan) -> Objects:
     }
 
 
-def cut_off_chains(plan: Plan, ports: Sequence[int], *, leads: bool) -> Iterator[tuple[str, list[nft.Expression]]]:
-    """The department's chains for packets beyond a quota, by name. `ports`: of this computer's own pages.
+def leading_rules(*, leads: bool) -> list[nft.Expression]:
+    """The rules of the chain `LEADING` for HTTP of whoever is cut off: it is led to the notice, or comes back.
 
-    `leads`: HTTP is led to the notice; only where `notice_table` is in force, or marked packets would just pass.
+    Only where `notice_table` is in force may it be led, or marked packets would just pass.
     """
+    return [[MARK, nft.ACCEPT]] if leads else []
+
+
+def cut_off_chains(plan: Plan, ports: Sequence[int]) -> Iterator[tuple[str, list[nft.Expression]]]:
+    """The department's chains for packets beyond a quota, by name. `ports`: of this computer's own pages."""
     for direction, end in nft.HOST_ENDS.items():
         faces_department = plan.facing is Facing.DEPARTMENT
         # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
@@ -81,7 +91,7 @@ def cut_off_chains(plan: Plan, ports: Sequence[int], *, leads: bool) -> Iterator
         rules: list[nft.Expression] = [
             *(own_refusals(plan) if faces_department and direction == "down" else ()),
             *_own_pages(ports, comes_in=faces_department is (direction == "up")),
-            *([[IS_HTTP, MARK, nft.ACCEPT]] if leads and direction == "up" else []),
+            *([[IS_HTTP, nft.jump(LEADING)]] if direction == "up" else []),
             [asks, is_short, nft.goto(paced)],
             *([*report, nft.goto(paced)] for report in IS_REPORT),
             [refused],
@@ -167,10 +177,10 @@ def _own_prohibitions(plan: Plan) -> str:
 
 def notice_table(port: int) -> list[nft.Command]:
     """The commands that make the table, or replace it. It leads marked HTTP to this port of the appliance."""
-    own: nft.Command = {"table": {"family": "inet", "name": NOTICE["table"]}}
     translated = nft.match({"ct": {"key": "status"}}, "dnat", "in")
     return [
-        *({action: own} for action in ("add", "delete", "add")),  # deleting what does not exist would be an error
+        *removal(),
+        {"add": OWN},
         nft.add("chain", NOTICE, "arriving", type="nat", hook="prerouting", prio=NAT_PRIORITY, policy="accept"),
         nft.add("chain", NOTICE, "passing", type="filter", hook="forward", prio=FILTER_PRIORITY, policy="accept"),
         nft.add("chain", NOTICE, "leaving", type="filter", hook="output", prio=MANGLE_PRIORITY, policy="accept"),
@@ -178,3 +188,8 @@ def notice_table(port: int) -> list[nft.Command]:
         nft.add_rule(NOTICE, "passing", [IS_MARKED, nft.DROP]),
         nft.add_rule(NOTICE, "leaving", [nft.match(nft.field("tcp", "sport"), port), translated, MARK]),
     ]
+
+
+def removal() -> list[nft.Command]:
+    """The commands after which there is no such table."""
+    return [{"add": OWN}, {"delete": OWN}]  # deleting what does not exist would be an error

@@ -49,6 +49,9 @@ SWITCH_S = 0.0005  # a thread that computes beside the loop gives way so soon; P
 HITS_S = 60.0  # a person looks for a blocked host in the log later; a flood costs as many lines as a quiet minute
 PANEL_S = 0.1  # a finger expects an answer within a tenth of a second; signals are looked at as often
 CAPTURE_S = 0.05  # the sockets' buffers hold far more than 50 ms of the filtered frames
+# To wake up costs as much as a small step: all steps are taken at times of the most frequent one, each row of the
+# timetable at others than the row before it, so that no client waits for many in a row.
+SLOT_S = CAPTURE_S
 INCIDENTS_S = 1.0  # a person hears of it within two seconds after a rule is met
 ATTACH_S = 1.0  # an interface that appears is captured within a second
 LISTS_S = 0.25  # a piece of a list each, so that one of 100,000 is in force within a minute
@@ -104,7 +107,10 @@ class Service:
         parts.monitors.maintenance_mode.begin(now)
         self._obey_signals()
         parts.authentication.pairing.announce_code(now)
-        loops = [eventlet.spawn(self._drive, row.name, partial(_repeat, row, self._clock)) for row in self._timetable()]
+        loops = [
+            eventlet.spawn(self._drive, row.name, partial(_repeat, row, slot * SLOT_S, self._clock))
+            for slot, row in enumerate(self._timetable())
+        ]
         serves = [partial(parts.server.serve, one) for one in listening_sockets]
         loops += [eventlet.spawn(self._drive, "the server", serve) for serve in serves]
         loops += self._serve_cut_off_page()
@@ -322,13 +328,14 @@ def end_without_memory() -> None:
     hub.SYSTEM_EXCEPTIONS = (*hub.SYSTEM_EXCEPTIONS, MemoryError)
 
 
-def _repeat(row: Timed, clock: Callable[[], Moment]) -> None:
-    due_s = monotonic()
+def _repeat(row: Timed, phase_s: float, clock: Callable[[], Moment]) -> None:
+    """Take the step now, and whenever the monotonic time less `phase_s` is a multiple of its period.
+
+    A late step is not made up for: two in a row would show nothing that one does not.
+    """
     while True:
         row.step(clock())
-        # A late step is not made up for: two in a row would show nothing that one does not.
-        due_s = max(due_s + row.period_s, monotonic())
-        eventlet.sleep(due_s - monotonic())
+        eventlet.sleep(row.period_s - (monotonic() - phase_s) % row.period_s)
 
 
 def act_for(

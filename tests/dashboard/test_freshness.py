@@ -108,7 +108,7 @@ def test_a_token_that_is_revoked_leaves_the_view_greyed_with_the_reason(desk: De
 
 
 def test_a_token_that_ends_while_the_page_is_open_says_so(desk: Desk) -> None:
-    token = desk.service.cli("token", "--role", "viewer", "--ttl", "5").stdout.strip()
+    token = desk.service.cli("token", "--role", "viewer", "--ttl", "20").stdout.strip()
     with desk.open("/", role=None, script=f"sessionStorage.token ??= {token!r}") as page:
         expect(page.get_by_role("alertdialog")).to_contain_text("expired")
 

@@ -186,6 +186,7 @@ def test_each_kind_of_issue_is_said_in_german_with_what_to_do(desk: Desk) -> Non
             [text] = [one for one in texts if f"words of {source}" in one]
             assert f"„words of {source}“" in text
         page.locator("a.nav[href='/']").click()
+        page.locator("ul.needs").get_by_role("button", name="weitere").click()
         expect(page.locator("ul.needs")).to_contain_text("Die Spannung des Netzteils ist unter")
         said(page)
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect, sync_play
 CHROMIUM = "/usr/bin/chromium"
 # No sandbox: the tests are root in a container.
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
-PATIENCE_MS = 60_000  # how long an awaited state may take on a busy machine before the test gives up
+PATIENCE_MS = 90_000  # how long an awaited state may take on a busy machine before the test gives up
 AXE = Path(__file__).parents[1] / "client/node_modules/axe-core/axe.min.js"
 
 PHONE, DESK, WALL = (360, 780), (1440, 900), (1920, 1080)

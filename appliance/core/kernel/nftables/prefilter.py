@@ -3,9 +3,9 @@
 Most packets are between two addresses of which a packet has just passed all blocks. Such pairs are remembered, with the
 interface and the device, so that a packet costs one look-up, whatever is blocked. A pair is forgotten with the next new
 block, at once: from the transaction on that puts it in force, no pairs are in use. There are two sets of pairs, and the
-next transaction empties the one that was not in use last, and turns to it. A packet that was judged before the
-block, and notes its pair a moment later, notes it in the other. Only packets are remembered whose judgement is a matter
-of their addresses alone.
+next transaction empties the one that was not in use last, and turns to it. A packet that was judged before the block,
+and notes its pair a moment later, notes it in the other. Only packets are remembered whose judgement is a matter of
+their addresses alone.
 
 An interval set is a tree: among 100,000 prefixes the search takes 18 levels, and from a third to half of the time of
 all rules. A hash set of regions answers nine times as fast that an address is in no blocked prefix; only otherwise the
@@ -30,7 +30,7 @@ from appliance.core.kernel.nftables.table import Objects
 NEAR_BITS: Mapping[Family, int] = {Family.PREFIXES4: 24, Family.PREFIXES6: 48}
 FAR_BITS = 16
 
-TURNS = ("a", "b")  # the two sets of pairs, of which one is in use
+TURNS = ("a", "b")  # the two sets of pairs, of which one at most is in use
 # How long a pair passes without being judged anew, which also notes its device: a tenth of a device's time.
 PAIR_REMEMBERED_S = 60
 # A hundred computers with forty servers each, in half a megabyte; others are judged packet by packet. Emptying a set

@@ -4,7 +4,8 @@
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Protocol
@@ -30,6 +31,10 @@ from appliance.monitor.traffic.incident_log import IncidentLog
 from appliance.ports import Neighbours, Publisher
 
 log = logging.getLogger(__name__)
+
+# A reading of the neighbour tables takes tens of milliseconds, and serves all departments. News says whether it is
+# proven by a reading of its own second; an incident that goes on is looked at again before anybody would wait for it.
+NEWS_S, OPEN_S = 0.5, 5.0
 
 ADDRESSES = {TargetKind.ADDRESS, TargetKind.PREFIX}  # programs run into lists of names all day: advertising
 
@@ -82,6 +87,8 @@ class IncidentWatch:
         """`neighbours`: the devices that the kernel knows by an address; `register`: names them."""
         self.log, self._register = incident_log, register
         self._neighbours, self._blocks, self._publish = neighbours, blocks, publish
+        self._pairs: Mapping[str, set[tuple[str, str]]] = {}  # by interface: addresses, each with its hardware address
+        self._read_s: float | None = None
 
     def judge(self, watch: DepartmentWatch, links: Mapping[str, Link], now: Moment) -> None:
         """Tell what has become of the incidents, and have the sources blocked that have proved themselves."""
@@ -90,11 +97,15 @@ class IncidentWatch:
             watch.is_restored = True
         updates = watch.incidents.judge(now.monotonic_s, partial(self._compared, watch, now))
         self.log.habits.save(now)
-        devices = self._devices(watch.department, links) if updates or watch.incidents.open() else frozenset()
+        if updates or watch.incidents.open():
+            self._read_neighbours(NEWS_S if updates else OPEN_S, now)
+        link = links.get(watch.department.interface)  # the kernel knows the devices of a port at its bridge
+        here = [watch.department.interface, *([link.master] if link and link.master else [])]
+        has_address = partial(self._has_address, here)
         for update in updates:
-            self._tell(watch, update, _as_proven(watch, update.incident, devices), now)
+            self._tell(watch, update, _as_proven(watch, update.incident, has_address), now)
         told = [one for one in watch.incidents.open() if self.log.muting(watch.department.id, one, now) is None]
-        found = [_as_proven(watch, one, devices) for one in told]
+        found = [_as_proven(watch, one, has_address) for one in told]
         self._respond(watch, [one for one in found if one is not None], now)
 
     def report_stopped(self, watch: DepartmentWatch, stopped: Sequence[tuple[Block, Hit]], now: Moment) -> None:
@@ -147,12 +158,18 @@ class IncidentWatch:
                 devices[device.mac] = IncidentDevice(device.mac, address, device.name, vendor)
         return tuple(devices.values())
 
-    def _devices(self, department: Department, links: Mapping[str, Link]) -> frozenset[tuple[str, str]]:
-        """The devices that the kernel knows at the interface or its bridge, each by address and hardware address."""
-        link = links.get(department.interface)
-        names = {department.interface, link.master if link else None}
-        seen = self._neighbours.sightings()
-        return frozenset((str(one.address), one.mac) for one in seen if one.address and one.interface in names)
+    def _read_neighbours(self, period_s: float, now: Moment) -> None:
+        if not now.is_due(self._read_s, period_s):
+            return
+        self._read_s, pairs = now.monotonic_s, defaultdict(set)
+        for one in self._neighbours.sightings():
+            if one.address:
+                pairs[one.interface].add((str(one.address), one.mac))
+        self._pairs = pairs
+
+    def _has_address(self, interfaces: Sequence[str], address: str, mac: str) -> bool:
+        """Whether the kernel knows a device with this hardware address by this address at one of these interfaces."""
+        return any((address, mac) in self._pairs.get(name, ()) for name in interfaces)
 
     def _respond(self, watch: DepartmentWatch, incidents: Sequence[Incident], now: Moment) -> None:
         for request in watch.responses.due(incidents):
@@ -165,8 +182,8 @@ class IncidentWatch:
             watch.responses.mark_answered(request, now.monotonic_s, refusal)
 
 
-def _as_proven(watch: DepartmentWatch, one: Incident, devices: Collection[tuple[str, str]]) -> Incident | None:
-    return one.as_proven(watch.is_inside(one.source), lambda *sender: sender in devices)
+def _as_proven(watch: DepartmentWatch, one: Incident, has_address: Callable[[str, str], bool]) -> Incident | None:
+    return one.as_proven(watch.is_inside(one.source), has_address)
 
 
 def _event(

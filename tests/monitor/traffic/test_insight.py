@@ -26,7 +26,7 @@ from appliance.core.traffic.naming import NameRules
 from appliance.core.traffic.questions import MOST_OPEN, PATIENCE_S
 from appliance.events import AnalyticsAnomaly, AnalyticsUpdate, Event, SecurityIncident, Website
 from appliance.monitor.traffic.incident_log import IncidentLog
-from appliance.monitor.traffic.incident_watch import IncidentWatch
+from appliance.monitor.traffic.incident_watch import OPEN_S, IncidentWatch
 from appliance.monitor.traffic.insight import Insight
 from appliance.system.storage.store import SqliteStore
 from tests.core import frames
@@ -116,8 +116,10 @@ class Neighbours:
 
     def __init__(self) -> None:
         self.seen = [Sighting("eth1", frames.MAC["client"], 1.0, ip_address(CLIENT))]
+        self.readings = 0
 
     def sightings(self) -> Sequence[Sighting]:
+        self.readings += 1
         return self.seen
 
 
@@ -568,6 +570,26 @@ def test_a_grave_incident_of_which_only_a_little_is_proven_blocks_nobody(rig: Ri
     assert told["proven"] is True
     assert "anyone may have sent this" in str(told["notBlocked"])
     assert rig.blocking.requested == []
+
+
+def test_news_is_told_by_a_new_reading_of_the_neighbour_tables(rig: Rig) -> None:
+    second_client = "192.168.1.12"
+    known, rig.neighbours.seen = rig.neighbours.seen, []
+    rig.arrive(1, *attempts(CLIENT, range(1, 21)))
+    assert incident(rig.step(2))["proven"] is False
+    rig.neighbours.seen = [*known, Sighting("eth1", frames.MAC["client"], 1.0, ip_address(second_client))]
+    rig.arrive(3, *attempts(second_client, range(1, 21)))
+    assert incident(rig.step(3))["proven"] is True
+    assert {one.target for one in rig.blocking.requested} == {CLIENT, second_client}
+
+
+def test_while_nothing_is_new_the_neighbour_tables_are_read_now_and_then(rig: Rig) -> None:
+    rig.neighbours.seen = []
+    rig.arrive(1, *attempts(CLIENT, range(1, 21)))
+    for second in range(2, 32):
+        rig.arrive(second, *attempts(CLIENT, range(1, 3)))
+        rig.step(second)
+    assert rig.neighbours.readings <= 1 + 30 / OPEN_S
 
 
 def test_where_the_kernel_keeps_no_neighbours_the_answers_tell_whose_address_it_is(rig: Rig) -> None:

@@ -21,10 +21,10 @@ meters have noted until then is taken over.
 
 A pair is noted only where addresses and the interface decide alone: not for packets without an address of a department,
 whose devices decide. The rules search a set of prefixes only for packets with an address in one of its regions. Each
-element maps to the mark of its block; a packet that matches gets the mark, and goes to `stop_up` or `stop_down`. There
-it passes while the table is open (`ruleset.OPEN`), or the kernel counts it by origin, and by block and host. The sets
-that count and pace hosts are bounded, and forget a host after some minutes: no flood fills the kernel, or makes it
-answer without end.
+element maps to the mark of its block; a packet that matches gets the mark, and goes to `stop_up4`, `stop_down4` and so
+on: a flood passes them, so they have no rule of the other IP version. There it passes while the table is open
+(`ruleset.OPEN`), or the kernel counts it by origin, and by block and host. The sets that count and pace hosts are
+bounded, and forget a host after some minutes: no flood fills the kernel, or makes it answer without end.
 """
 
 import sys
@@ -171,31 +171,37 @@ def tracking() -> list[nft.Command]:
 
 
 def _add_verdicts(table: Layout, places: Sequence[Place]) -> None:
-    """Add the chains that count a packet and then refuse or drop it."""
-    for chain, rules in nft.verdict_chains().items():
-        table.add_chain(chain, rules)
-    *passing, drop = table.rules[nft.WITHHOLD]
+    """Add the chains that count a packet and then refuse or drop it, by direction and IP version."""
+    table.add_chain(nft.REFUSE, nft.refuse_chain())
     # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
     answers = any(place.facing is Facing.DEPARTMENT for place in places)
-    up = [*_paced(), [nft.goto(nft.REFUSE)]] if answers else [drop]
     open_: nft.Expression = [nft.IS_OPEN, {"mangle": {"key": MARK, "value": 0}}, nft.ACCEPT]
-    # Before the counting: what has to pass (neighbour discovery) is no hit.
-    table.add_chain("stop_up", [open_, table.rules[nft.REFUSE][0], *_counted("up"), *up])
-    table.add_chain("stop_down", [open_, *passing, *_counted("down"), drop])
+    for version in FAMILIES:
+        # Before the counting: what has to pass (neighbour discovery) is no hit.
+        passing = [open_, *([nft.DISCOVERY] if version == 6 else [])]
+        refused = [*_paced(version), [nft.goto(nft.REFUSE)]] if answers else [[nft.DROP]]
+        table.add_chain(_stop("up", version), [*passing, *_counted("up", version), *refused])
+        refusals = nft.REFUSALS.get(version, ())
+        table.add_chain(_stop("down", version), [*passing, *refusals, *_counted("down", version), [nft.DROP]])
 
 
-def _counted(direction: str) -> Iterator[nft.Expression]:
+def _stop(direction: str, version: int) -> str:
+    """The name of the chain for packets of which a block has been found."""
+    return f"stop_{direction}{version or ''}"
+
+
+def _counted(direction: str, version: int) -> Iterator[nft.Expression]:
     """Count a packet that has a mark: by the origin in the mark, and by the mark and the host."""
     by_origin = [[mark, _origin_name(origin)] for origin, mark in ORIGIN_MARKS.items()]
     yield [{"counter": {"map": {"key": {"&": [MARK, ORIGIN_MASK]}, "data": {"set": by_origin}}}}]
-    for version in nft.PROTOCOLS:
+    if version != NO_IP:
         yield [nft.update(hits_name(version), {"concat": [MARK, nft.host(direction, version)]}, nft.COUNT)]
 
 
-def _paced() -> Iterator[nft.Expression]:
+def _paced(version: int) -> Iterator[nft.Expression]:
     """Drop packets of a host that already got its refusals of this second."""
     above = {"limit": {"rate": ANSWERS_PER_S, "burst": ANSWERS_PER_S, "per": "second", "inv": True}}
-    for version in nft.PROTOCOLS:
+    if version != NO_IP:
         yield [nft.update(_answers_name(version), nft.host("up", version), above), nft.DROP]
 
 
@@ -209,7 +215,7 @@ def _lookups(direction: str, department: str | None, version: int, filled: Colle
         for key in fields or [nft.field("ether", nft.HOST_ENDS[direction])]:
             # A rule whose map has no element for the key ends there (net/netfilter/nft_lookup.c: NFT_BREAK).
             set_mark = {"mangle": {"key": MARK, "value": {"map": {"key": key, "data": f"@{nft.set_name(block_set)}"}}}}
-            stop = [set_mark, nft.goto(f"stop_{direction}")]
+            stop = [set_mark, nft.goto(_stop(direction, version))]
             regions = [*grids(block_set)]
             rules += [
                 [nft.match({"&": [key, grid.mask]}, f"@{grid.name}"), *stop] for grid in regions if grid.name in filled
@@ -251,8 +257,8 @@ def _base_rules(
         own = [*_own_lookups(table, passage.direction, version, here, learns=learns)]
         steps[version] = [*_steps(table, _judge(passage.hook, version, here[0].interface), general, own)]
     if any(steps.values()):
-        yield from ([nft.is_protocol(nft.PROTOCOLS[version]), nft.ACCEPT] for version in steps if not steps[version])
         yield [{"vmap": {"key": PROTOCOL, "data": f"@{passage.turn_name}"}}]
+        yield from ([nft.is_protocol(nft.PROTOCOLS[version]), nft.ACCEPT] for version in steps if not steps[version])
     for version, protocol in nft.PROTOCOLS.items():
         yield from ([nft.is_protocol(protocol), step] for step in steps[version])
     others = [

@@ -94,15 +94,21 @@ def count_objects(plan: Plan) -> Objects:
     }
 
 
-def count_rules(plan: Plan, direction: str) -> list[nft.Expression]:
-    """The rules that count the hosts of one direction."""
-    return [
-        [
-            *(key.conditions(plan, direction) or to_one(direction)),
-            nft.update(key.name(counter_kind(direction), plan), key.of(direction), nft.COUNT),
-        ]
-        for key in host_keys(plan)
-    ]
+def add_counting(
+    table: Layout, plan: Plan, direction: str, onward: Sequence[nft.Expression]
+) -> Sequence[nft.Expression]:
+    """The rules that count the hosts of one direction, and those that come then; hosts behind routers have a chain."""
+    counted = [[*to_one(direction), _count(BY_MAC, plan, direction)], *onward]
+    if not plan.routers:
+        return counted
+    routed = nft.identifier(f"routed{direction}", plan.department)
+    table.add_chain(routed, [*([_count(key, plan, direction)] for key in BEHIND_ROUTERS.values()), *onward])
+    is_of_router = nft.match(BY_MAC.of(direction), {"set": [*plan.routers]})
+    return [[is_of_router, nft.goto(routed)], *counted]
+
+
+def _count(key: HostKey, plan: Plan, direction: str) -> Mapping[str, Any]:
+    return nft.update(key.name(counter_kind(direction), plan), key.of(direction), nft.COUNT)
 
 
 def host_objects(plan: Plan) -> Objects:

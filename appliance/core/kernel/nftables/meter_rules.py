@@ -22,7 +22,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.kernel.nftables.frame_rules import frame_objects, frame_rules, link_group_rule, link_rules
-from appliance.core.kernel.nftables.host_rules import add_held_chains, count_objects, count_rules, host_objects
+from appliance.core.kernel.nftables.host_rules import add_counting, add_held_chains, count_objects, host_objects
 from appliance.core.kernel.nftables.meter_names import (
     CHAINS,
     chain_name,
@@ -92,11 +92,9 @@ def layout(
     """
     table = Layout()
     table.objects.update({REFUSED: ("counter", {}), SPOOFED: ("counter", {}), nft.OPEN: nft.OPEN_SET})
-    for chain, rules in nft.verdict_chains({"counter": REFUSED}).items():
-        table.add_chain(chain, rules)
+    table.add_chain(nft.REFUSE, nft.refuse_chain({"counter": REFUSED}))
     # Own refusals have passed before (`notice_rules`); others' would carry data through a used-up quota.
-    discovery, *_, drop = table.rules[nft.WITHHOLD]
-    table.rules[nft.WITHHOLD] = [discovery, drop]
+    table.add_chain(nft.WITHHOLD, [nft.DISCOVERY, [{"counter": REFUSED}, nft.DROP]])
     table.add_chain(LEADING, leading_rules(leads=leads))
     for interface in dict.fromkeys(plan.interface for plan in plans):
         here = [plan for plan in plans if plan.interface == interface]
@@ -205,7 +203,7 @@ def _add_department(table: Layout, plan: Plan, plans: Sequence[Plan], parts: int
         table.objects.update(held)
     table.objects.update(count_objects(plan))
     for direction in CHAINS:
-        passed = _passed_rules(plan, direction, plans)
+        passed = _passed_rules(table, plan, direction, plans)
         if is_held(plan):
             passed = add_held_chains(table, plan, direction, _refused(plan, direction), passed)
         table.add_chain(chain_name(direction, plan), [*_department_rules(plan, direction, parts), *passed])
@@ -238,18 +236,22 @@ def _department_rules(plan: Plan, direction: str, parts: int) -> list[nft.Expres
     return [*marked, *own, *_exempt(plan, direction), *paced]
 
 
-def _passed_rules(plan: Plan, direction: str, plans: Sequence[Plan]) -> list[nft.Expression]:
+def _passed_rules(table: Layout, plan: Plan, direction: str, plans: Sequence[Plan]) -> Sequence[nft.Expression]:
     """The rules for what the hosts' quotas let pass: the department's own quota, and the counting."""
-    rules: list[nft.Expression] = []
-    if is_held(plan):
-        rules.append([{"quota": stop_name(plan)}, nft.IS_CLOSED, *_refused(plan, direction)])
-    rules.append([{"counter": object_name(direction, plan)}])
-    if plan.networks or plan.facing is not Facing.MIRRORED:
-        rules += count_rules(plan, direction)
-    if plan.facing is Facing.MIRRORED and direction == "up":
-        # The base chain goes on only with what no department has sent.
-        rules += [rule for version in nft.PROTOCOLS for rule in _claims("down", version, plans)]
-    return rules
+    stop = [{"quota": stop_name(plan)}, nft.IS_CLOSED, *_refused(plan, direction)]
+    # The base chain goes on only with what no department has sent.
+    onward = [
+        rule
+        for version in nft.PROTOCOLS
+        if plan.facing is Facing.MIRRORED and direction == "up"
+        for rule in _claims("down", version, plans)
+    ]
+    counts_hosts = plan.networks or plan.facing is not Facing.MIRRORED
+    return [
+        *([stop] if is_held(plan) else []),
+        [{"counter": object_name(direction, plan)}],
+        *(add_counting(table, plan, direction, onward) if counts_hosts else onward),
+    ]
 
 
 def _refused(plan: Plan, direction: str) -> nft.Expression:

@@ -85,11 +85,7 @@ class Passage(NamedTuple):
         key, known = self._key(version), sorted(set().union(*judges))
         # First the protocol, which nft would else read behind the addresses, where a frame with a tag has another one.
         of_version = nft.is_protocol(nft.PROTOCOLS[version])
-        judge: list[nft.Expression] = [
-            [{"vmap": {"key": self.interface, "data": {"set": [[at, nft.jump(chain)] for at, chain in one.items()]}}}]
-            for one in judges
-            if one
-        ]
+        judge = [self._judge(one, known) for one in judges if one]
         for turn in TURNS:
             pairs = f"@{self.pairs_name(version, turn)}"
             note: Mapping[str, Any] = {"set": {"op": "update", "elem": key, "set": pairs}}
@@ -101,6 +97,12 @@ class Passage(NamedTuple):
                 [nft.ACCEPT],
             ]
             yield self.pairs_name(version, turn), rules if known else []
+
+    def _judge(self, chains: Mapping[int, str], known: Collection[int]) -> nft.Expression:
+        """The rule that leads packets of the known interfaces to their chains; of a single one, without a look-up."""
+        if len(known) == 1:
+            return [nft.jump(*chains.values())]
+        return [{"vmap": {"key": self.interface, "data": {"set": [[at, nft.jump(one)] for at, one in chains.items()]}}}]
 
     def _key(self, version: int) -> Mapping[str, Any]:
         near, far = nft.HOST_ENDS[self.direction], nft.HOST_ENDS["down" if self.direction == "up" else "up"]

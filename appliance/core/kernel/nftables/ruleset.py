@@ -1,4 +1,4 @@
-"""Builds nftables' JSON (libnftables-json(5)): expressions, rules, commands, and our verdicts, refuse and withhold."""
+"""Builds nftables' JSON (libnftables-json(5)): expressions, rules, commands, and what our verdicts have in common."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -219,31 +219,35 @@ def skip_tags(tags: Iterable[int]) -> Expression:
     return [match(field("vlan", "id"), {"set": sorted(tags)}), ACCEPT]
 
 
-def verdict_chains(*counted: Mapping[str, Any]) -> Mapping[str, Sequence[Expression]]:
-    """The rules of the two verdicts, by chain; rules enter these chains with `goto`.
+_IS_RESET = match(field("tcp", "flags"), "rst", "in")
+# RFC 4861 neighbour discovery, which no router forwards: as ARP in IPv4, it must work for a refusal to arrive.
+DISCOVERY: Expression = [
+    match(field("icmpv6", "type"), {"range": [133, 137]}),
+    match(field("ip6", "hoplimit"), 255),
+    ACCEPT,
+]
+# By IP version. A reset is headers only: 20 bytes of IPv4 (IPv6 counts what follows its header) and 20 of TCP; and
+# destination unreachable, administratively prohibited: RFC 1812 5.2.7.1 and RFC 4443 3.1.
+REFUSALS: Mapping[int, Sequence[Expression]] = {
+    4: [
+        [match(field("ip", "length"), 40), _IS_RESET, ACCEPT],
+        [match(field("icmp", "type"), 3), match(field("icmp", "code"), 13), ACCEPT],
+    ],
+    6: [
+        [match(field("ip6", "length"), 20), _IS_RESET, ACCEPT],
+        [match(field("icmpv6", "type"), 1), match(field("icmpv6", "code"), 1), ACCEPT],
+    ],
+}
 
-    `refuse` answers packets from a department with a TCP reset or an ICMP prohibition, so that people see at once that
-    something is forbidden; only where packets come in, because only there the kernel can answer. `withhold` drops
-    packets to a department, except for refusals: those that `refuse` sends pass there too. `counted`: statements that
-    run for each packet before it is refused or dropped.
+
+def refuse_chain(*counted: Mapping[str, Any]) -> Sequence[Expression]:
+    """The rules that answer packets from a department with a TCP reset or an ICMP prohibition; `goto` leads there.
+
+    So people see at once that something is forbidden. It works only where packets come in, because only there the
+    kernel can answer. `counted`: statements that run for each packet before it is refused.
     """
-    tcp_reset = match(field("tcp", "flags"), "rst", "in")
-    # RFC 4861 neighbour discovery, which no router forwards: as ARP in IPv4, it must work for a refusal to arrive.
-    discovery = [match(field("icmpv6", "type"), {"range": [133, 137]}), match(field("ip6", "hoplimit"), 255), ACCEPT]
-    return {
-        REFUSE: [
-            discovery,
-            [match({"meta": {"key": "l4proto"}}, "tcp"), *counted, {"reject": {"type": "tcp reset"}}],
-            [*counted, {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}],
-        ],
-        WITHHOLD: [
-            discovery,
-            # A reset is headers only: 20 bytes of IPv4 (IPv6 counts what follows its header) and 20 of TCP.
-            [match(field("ip", "length"), 40), tcp_reset, ACCEPT],
-            [match(field("ip6", "length"), 20), tcp_reset, ACCEPT],
-            # Destination unreachable, administratively prohibited: RFC 1812 5.2.7.1 and RFC 4443 3.1.
-            [match(field("icmp", "type"), 3), match(field("icmp", "code"), 13), ACCEPT],
-            [match(field("icmpv6", "type"), 1), match(field("icmpv6", "code"), 1), ACCEPT],
-            [*counted, DROP],
-        ],
-    }
+    return [
+        DISCOVERY,
+        [match({"meta": {"key": "l4proto"}}, "tcp"), *counted, {"reject": {"type": "tcp reset"}}],
+        [*counted, {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}],
+    ]

@@ -3,11 +3,13 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import cache
+from multiprocessing import forkserver, get_context
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from socket import SHUT_WR, socketpair
 from typing import Any
 
 import pytest
@@ -16,9 +18,23 @@ from appliance.server import access
 from appliance.server.access import Role
 from appliance.system.storage.secret_file import load_secret
 from tests.client import NodeClient
-from tests.server import START
+from tests.server import START, harness
 
 Connect = Callable[..., NodeClient]
+
+STOPPED_S = 20.0
+
+
+@cache
+def forked() -> ForkServerContext:
+    """Makes processes that have loaded the harness already: to load it takes longer than most tests."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([harness.__name__])
+    before, os.environ["EVENTLET_NO_GREENDNS"] = dict(os.environ), "yes"
+    forkserver.ensure_running()
+    os.environ.clear()
+    os.environ.update(before)
+    return context
 
 
 class Running:
@@ -49,16 +65,11 @@ class Running:
             "server": server or {},
         }
         self.log_path = state_dir / "log"
-        with self.log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-W", "ignore::Warning:__main__", "-m", "tests.server.harness", json.dumps(options)],
-                env={**os.environ, "EVENTLET_NO_GREENDNS": "yes"},
-                cwd=Path(__file__).parents[2],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+        self._socket, orders = socketpair()
+        self._process = forked().Process(target=harness.run, args=(options, orders, self.log_path))
+        self._process.start()
+        orders.close()
+        self._orders = self._socket.makefile("rw")
         self.wall: datetime = START
         facts = self._read()
         self.port: int = facts["port"]
@@ -84,33 +95,39 @@ class Running:
         return self.order({"count": True})
 
     def order(self, order: dict[str, Any]) -> Any:
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
+        self._orders.write(json.dumps(order) + "\n")
+        self._orders.flush()
         return self._read()
 
     def log(self) -> str:
         return self.log_path.read_text()
 
     def stop(self) -> None:
-        self._process.stdin.close()
-        self._process.wait(20)
-        self._process.stdout.close()
+        if self._process.is_alive():
+            self._socket.shutdown(SHUT_WR)
+        self._ended()
 
     def pause(self) -> None:
         """Suspend the process, as a computer that is too busy."""
-        self._process.send_signal(signal.SIGSTOP)
+        os.kill(self._process.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Resume it."""
-        self._process.send_signal(signal.SIGCONT)
+        os.kill(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """End it as in a crash."""
         self._process.kill()
-        self._process.wait(20)
+        self._ended()
+
+    def _ended(self) -> None:
+        self._process.join(STOPPED_S)
+        assert self._process.exitcode is not None
+        self._orders.close()
+        self._socket.close()
 
     def _read(self) -> Any:
-        line = self._process.stdout.readline()
+        line = self._orders.readline()
         assert line, f"the server ended: {self.log()}"
         return json.loads(line)
 

@@ -1,4 +1,4 @@
-"""Runs the real server in a process of its own, on a loopback port, and takes orders on standard input.
+"""Runs the real server in a process of its own, on a loopback port, and takes orders from a socket.
 
 The calls reach the real monitors and a real database, over a machine in memory. Time passes only by the order
 `advance`. In and out: a JSON object a line.
@@ -6,11 +6,12 @@ The calls reach the real monitors and a real database, over a machine in memory.
 
 import json
 import logging
-import sys
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import eventlet
@@ -350,8 +351,6 @@ class Harness:
                 self.hardware.seen, self.hardware.open = seen, connections
                 self.metering.devices.refresh(self.now())
                 self.device_watch.step(self.now())
-            case {"meter": _}:
-                self.metering.step(self.now())
             case {"ask": text, "in": department, "at": address}:
                 cut_off = CutOff(self.departments[department], self.metering.books(department, self.now()))
                 return self.requests.ask(cut_off, address, "T. Brandt", text, self.now()).id
@@ -394,9 +393,10 @@ def _tls(options: dict[str, Any]) -> Tls | None:
     return Tls(path, path)
 
 
-def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    options = json.loads(sys.argv[1])
+def run(options: dict[str, Any], orders: socket, log_path: Path) -> None:
+    """Serve until the other end of `orders` is closed; what is told goes into the log."""
+    os.dup2(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", force=True)
     limits = LimitsSection(**options["limits"])
     harness = Harness(
         Path(options["state_dir"]),
@@ -408,11 +408,8 @@ def main() -> None:
     )
     listener = eventlet.listen(("127.0.0.1", options["port"]))
     eventlet.spawn(harness.server.serve, listener)
-    print(json.dumps({"port": listener.getsockname()[1], "login_deadline_s": limits.login_deadline}), flush=True)
-    for line in lines():
-        print(json.dumps(harness.obey(json.loads(line))), flush=True)
+    facts = {"port": listener.getsockname()[1], "login_deadline_s": limits.login_deadline}
+    orders.sendall(json.dumps(facts).encode() + b"\n")
+    for line in lines(orders.fileno()):
+        orders.sendall(json.dumps(harness.obey(json.loads(line))).encode() + b"\n")
     harness.server.close()
-
-
-if __name__ == "__main__":
-    main()

@@ -325,6 +325,10 @@ class Vendors(Protocol):
 class Capture(Protocol):
     """Captures the frames that a filter in the kernel passes: what names a site or a device, and connections' ends."""
 
+    @property
+    def descriptor(self) -> int | None:
+        """A file descriptor that can be read from while frames wait; `None`: they have to be looked for."""
+
     def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
         """Listen on exactly these interfaces, as far as they exist; cheap when nothing changed. `vlans`: theirs."""
 

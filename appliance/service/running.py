@@ -19,7 +19,7 @@ from typing import Any
 import eventlet
 from eventlet import tpool
 from eventlet.event import Event as GreenEvent
-from eventlet.hubs import get_hub
+from eventlet.hubs import get_hub, trampoline
 
 from appliance.core.machine import Press, vlan_of
 from appliance.core.moment import Moment
@@ -48,6 +48,7 @@ PAUSE_S = 0.005
 SWITCH_S = 0.0005  # a thread that computes beside the loop gives way so soon; Python's 5 ms are felt in each answer
 HITS_S = 60.0  # a person looks for a blocked host in the log later; a flood costs as many lines as a quiet minute
 PANEL_S = 0.1  # a finger expects an answer within a tenth of a second; signals are looked at as often
+LIGHTS_S = 0.5  # what they tell is judged each second; after a press they follow at once
 CAPTURE_S = 0.05  # the sockets' buffers hold far more than 50 ms of the filtered frames
 # To wake up costs as much as a small step: all steps are taken at times of the most frequent one, each row of the
 # timetable at others than the row before it, so that no client waits for many in a row.
@@ -78,11 +79,15 @@ BACKLOG = 1024  # connections that wait to be accepted; one that finds no place 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A row of the timetable: a step, and every how many seconds it is taken."""
+    """A row of the timetable: a step, and every how many seconds it is taken.
+
+    `wait`: returns when there may be work; until then no step is due.
+    """
 
     name: str
     period_s: float
     step: Callable[[Moment], object]
+    wait: Callable[[], object] | None = None
 
 
 class Service:
@@ -133,7 +138,7 @@ class Service:
             Timed("audit", AUDIT_S, lambda now: parts.monitors.enforcement.audit(now, pause)),
             Timed("hits", HITS_S, self._count_hits),
             Timed("attach", ATTACH_S, lambda _: self._attach_capture(interfaces)),
-            Timed("capture", CAPTURE_S, self._observe),
+            Timed("capture", CAPTURE_S, self._observe, self._await_frames),
             Timed("incidents", INCIDENTS_S, parts.monitors.insight.judge),
             Timed("analytics", periods.analytics, self._analyse),
             Timed("devices", DEVICES_S, parts.monitors.device_watch.step),
@@ -143,6 +148,7 @@ class Service:
             Timed("medium", MEDIUM_S, lambda _: tpool.execute(parts.disk.settle)),
             Timed("fold", FOLD_S, lambda _: tpool.execute(parts.disk.history_store.fold)),  # it waits for the medium
             Timed("panel", PANEL_S, self._panel),
+            Timed("lights", LIGHTS_S, self._show_lights),
             Timed("trial", TRIAL_S, self._try),
             Timed("fast path", FAST_PATH_S, lambda _: parts.monitors.fast_path.step(parts.monitors.metering.links)),
             Timed("notices", NOTICES_S, parts.notifications.step),
@@ -253,10 +259,20 @@ class Service:
         while self._appliance.monitors.insight.process_frames(now):
             eventlet.sleep(0)  # a line that is always busy must not starve the clients
 
+    def _await_frames(self) -> None:
+        """Return when frames wait, so that a quiet line wakes nobody."""
+        descriptor = self._appliance.machine.capture.descriptor
+        if descriptor is not None:
+            trampoline(descriptor, read=True)
+
     def _panel(self, now: Moment) -> None:
         monitors = self._appliance.monitors
         monitors.maintenance_mode.step(now)
-        monitors.panel.step(now)
+        if monitors.panel.step(now):
+            self._show_lights(now)
+
+    def _show_lights(self, now: Moment) -> None:
+        monitors = self._appliance.monitors
         trial = [PanelState.TRIAL] if monitors.updates.is_on_trial else []
         monitors.panel.show([*monitors.status.panel_states(now), *trial], monitors.status.utilization(), now)
         monitors.status.lights = monitors.panel.shown
@@ -335,6 +351,8 @@ def _repeat(row: Timed, phase_s: float, clock: Callable[[], Moment]) -> None:
     """
     while True:
         row.step(clock())
+        if row.wait is not None:
+            row.wait()
         eventlet.sleep(row.period_s - (monotonic() - phase_s) % row.period_s)
 
 

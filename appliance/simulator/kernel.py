@@ -58,6 +58,8 @@ class SimulatedFlows:
 class SimulatedCapture:
     """`ports.Capture` of the departments' interfaces."""
 
+    descriptor = None
+
     def __init__(self, simulation: Simulation, buffer: CaptureBuffer) -> None:
         self._simulation = simulation
         self._buffer = buffer

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from select import select
 
 import pytest
 
@@ -14,7 +15,7 @@ from appliance.monitor.traffic.site_watch import SiteWatch, Websites
 from appliance.system.network.capture import PacketCapture
 from appliance.system.public_suffixes import PublicSuffixes
 from tests.core.frames import is_of_neighbours
-from tests.lab.fixtures import Until
+from tests.lab.fixtures import PATIENCE_S, Until
 from tests.lab.network import WEB_V4, WEB_V6, Network, network
 
 PORT = 4433
@@ -68,6 +69,24 @@ def serve_tls(lab: Network, folder: Path) -> None:
     """A web server over TLS on all of the uplink's addresses."""
     certificate, key = make_certificate(folder)
     lab.uplink.spawn([sys.executable, "-u", "-c", SERVER, str(PORT), certificate, key], ready="ready")
+
+
+def test_a_descriptor_tells_whether_frames_wait(lab: Network, until: Until) -> None:
+    def waits(for_s: float = 0.0) -> bool:
+        return bool(select([capture.descriptor], [], [], for_s)[0])
+
+    with lab.appliance.entered():
+        capture = PacketCapture(promiscuous=lab.position == "mirror")
+        assert not waits()
+        capture.attach(["eth1"])
+    lab.hosts[1].run(["curl", "--silent", f"http://{WEB_V4[0]}:{PORT}/"], check=False)  # which nobody serves
+    assert waits(PATIENCE_S)
+    until(lambda: not capture.frames() and not waits())
+    lab.hosts[1].run(["curl", "--silent", f"http://{WEB_V4[0]}:{PORT}/"], check=False)
+    assert waits(PATIENCE_S)
+    capture.attach([])
+    assert not waits()
+    capture.close()
 
 
 def test_curl_over_tls_names_its_site_and_a_refused_connection_does_not(

@@ -40,10 +40,15 @@ class PanelWatch:
         self.shown = STARTING
         self._tested_s: float | None = None  # when a test of the LEDs began; `None`: there was none
 
-    def step(self, now: Moment) -> None:
-        """Obey the button: held, it begins or ends maintenance; pressed, the first action that waits for it is run."""
-        for press in self._panel.presses():
+    def step(self, now: Moment) -> bool:
+        """Obey the button: held, it begins or ends maintenance; pressed, the first action that waits for it is run.
+
+        Returns whether it was used.
+        """
+        presses = self._panel.presses()
+        for press in presses:
             self.obey(press, "button", now)
+        return bool(presses)
 
     def obey(self, press: Press, actor: str, now: Moment) -> bool:
         """Do what a press of the button does; returns whether it did anything. `actor`: recorded in the audit trail."""

@@ -7,6 +7,7 @@ It sees both directions, each frame once: incoming frames before the packet filt
 """
 
 import os
+import select
 import socket
 import struct
 from collections import deque
@@ -53,6 +54,12 @@ class PacketCapture:
             self._programs = CapturePrograms(Bpf())
         except OSError as error:
             raise PermissionError(f"capturing frames needs root (CAP_BPF) and eBPF in the kernel: {error}") from None
+        self._waiting = select.epoll()
+
+    @property
+    def descriptor(self) -> int:
+        """A file descriptor that can be read from while frames wait, or an interface has gone down."""
+        return self._waiting.fileno()
 
     def attach(self, interfaces: Iterable[str], vlans: Iterable[Vlan | None] = ()) -> None:
         """Listen on exactly these of the interfaces, as far as they exist; cheap when nothing changed.
@@ -71,6 +78,7 @@ class PacketCapture:
                 with suppress(OSError):  # it has vanished since it was looked up
                     tap = _Tap(name, index, tags, self._programs[tags], promiscuous=self._promiscuous)
                     self._taps.append(tap)
+                    self._waiting.register(tap.socket, select.EPOLLIN)
         self._programs.keep({tap.left for tap in self._taps})
 
     def frames(self) -> Sequence[Frame]:
@@ -96,12 +104,13 @@ class PacketCapture:
 
     def close(self) -> None:
         self.attach([])
+        self._waiting.close()
         self._programs.close()
 
     def _detach(self, tap: "_Tap") -> None:
         self._lost += tap.newly_lost()
         self._taps.remove(tap)
-        tap.socket.close()
+        tap.socket.close()  # which also ends that it is waited for
 
 
 class CapturePrograms:

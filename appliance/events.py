@@ -337,7 +337,8 @@ class AnomalyFacts(Part, frozen=True, kw_only=True, rename="camel"):
     """`severity`: low, medium, high or critical; `confidence`: 0..1.
 
     `direction`: up or down, left out for both together; `rate`: bytes per second; `expected`: what is usual then, by so
-    many `days`; `since`: when it began; `top`: the host that carries most of it, at `top_rate` bytes per second.
+    many `days`, or, where they are left out, by the last minutes; `since`: when it began; `top`: the host that carries
+    most of it, at `top_rate` bytes per second.
     """
 
     type: str

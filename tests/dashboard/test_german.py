@@ -157,6 +157,20 @@ def test_each_kind_of_anomaly_is_said_in_german(desk: Desk, contributor: Contrib
             assert UNSAID.search(told.inner_text()) is None
 
 
+def test_a_jump_on_the_first_day_is_said_in_german(desk: Desk) -> None:
+    line = Line()
+    found = Anomaly(AnomalyType.SPIKE, Severity.HIGH, ENGLISH, 0.5, None, 2e6, 1e5, 1e5, 1e9)
+    event = events.AnalyticsAnomaly(
+        timestamp=at(1), department_id=IDS[0], alert_id=3 * 10**6, anomaly=anomaly_facts(found)
+    )
+    with desk.open("/", role="viewer", language="de-DE", line=line) as page:
+        live(page)
+        line.say("analytics:anomaly", msgspec.to_builtins(event))
+        told = page.locator("section[aria-labelledby=latest] li", has_text="16,0 Mbit/s in beiden Richtungen").first
+        expect(told).to_contain_text("üblich waren in den Minuten davor 800 kbit/s")
+        assert UNSAID.search(told.inner_text()) is None
+
+
 def issues() -> Iterator[dict[str, Any]]:
     """An issue of every check in every form, and of every part of the appliance."""
     for signs, name, _ in FAULTS:

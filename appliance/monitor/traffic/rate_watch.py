@@ -156,7 +156,6 @@ class RateWatch:
 
 def anomaly_facts(found: Anomaly) -> events.AnomalyFacts:
     """The anomaly as it is on the wire."""
-    is_known = found.direction is not None
     return events.AnomalyFacts(
         type=found.type,
         severity=found.severity,
@@ -164,7 +163,7 @@ def anomaly_facts(found: Anomaly) -> events.AnomalyFacts:
         confidence=found.confidence,
         direction=found.direction if found.direction is not None else UNSET,
         rate=round(found.rate),
-        expected=events.ExpectedRate(low=round(found.low), high=round(found.high)) if is_known else UNSET,
+        expected=events.ExpectedRate(low=round(found.low), high=round(found.high)),
         since=timestamp(datetime.fromtimestamp(found.since_s, UTC)),
         top=found.contributor.host if found.contributor is not None else UNSET,
         days=found.days or UNSET,

@@ -46,6 +46,7 @@ def test_a_spike_after_half_a_minute_is_reported_with_its_numbers() -> None:
     assert found[0].details.startswith("20 MB/s, ")
     assert "times the usual" in found[0].details
     assert found[0].confidence == CONFIDENCE
+    assert found[0].low == found[0].high == pytest.approx(USUAL, rel=0.2)
 
 
 def test_a_spike_from_silence_is_reported_without_a_multiple() -> None:

@@ -60,7 +60,7 @@ class Anomaly:
     """A departure. `details`: a sentence with the numbers; `confidence`: 0..1; `since_s`: as the departure has it.
 
     `direction`: up or down; `None`: both together. `low` and `high`: what is usual, in bytes per second, by so many
-    `days`; 0: not known.
+    `days`; by the last minutes, on the first day, both are the rate that was.
     """
 
     type: AnomalyType

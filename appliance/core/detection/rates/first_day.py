@@ -74,8 +74,17 @@ def judge(baseline: Baseline, rate: float, now_s: float) -> tuple[Baseline, Anom
     if learned.streak < LASTING or (is_same and _RANKS[severity] <= _RANKS[baseline.reported or severity]):
         return learned, None
     reported = replace(learned, reported=severity, quiet_until_s=now_s + COOLDOWN_S)
-    details = _details(baseline, rate, z)
-    return reported, Anomaly(AnomalyType.SPIKE, severity, details, CONFIDENCE, rate=rate, since_s=now_s)
+    found = Anomaly(
+        type=AnomalyType.SPIKE,
+        severity=severity,
+        details=_details(baseline, rate, z),
+        confidence=CONFIDENCE,
+        rate=rate,
+        low=baseline.usual_bps,
+        high=baseline.usual_bps,
+        since_s=now_s,
+    )
+    return reported, found
 
 
 def _learn(baseline: Baseline, level: float) -> Baseline:

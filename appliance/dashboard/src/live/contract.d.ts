@@ -433,7 +433,8 @@ export interface AnalyticsAnomaly {
  * `severity`: low, medium, high or critical; `confidence`: 0..1.
  *
  * `direction`: up or down, left out for both together; `rate`: bytes per second; `expected`: what is usual then, by so
- * many `days`; `since`: when it began; `top`: the host that carries most of it, at `topRate` bytes per second.
+ * many `days`, or, where they are left out, by the last minutes; `since`: when it began; `top`: the host that carries
+ * most of it, at `topRate` bytes per second.
  */
 export interface AnomalyFacts {
   type: string;

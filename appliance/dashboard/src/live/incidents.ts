@@ -2,6 +2,7 @@
 import { computed } from '@preact/signals';
 
 import type { Events } from './contract';
+import { deviceNameOf } from './devices';
 import { incidentDetails, unproven } from './incident_words';
 import { alerts } from './state';
 
@@ -20,6 +21,12 @@ export interface Incident {
   times: number; // how often it came, the first time with it
   evidence: Pick<Events['security:incident']['incident'], 'count' | 'expected' | 'values' | 'advice' | 'peers' | 'ports' | 'devices' | 'inside' | 'knownDevices'>;
   course: Events['security:incident'][]; // the newest first
+}
+
+/** How people know the device that does it now, else how it was known then; else its address. */
+export function sourceNameOf({ departmentId, source, evidence }: Incident): string {
+  const device = evidence.knownDevices?.find(({ address, mac }) => address === source || mac === source);
+  return deviceNameOf(departmentId, device?.mac ?? source) ?? device?.name ?? source;
 }
 
 /** Every incident that is known, the open ones first, then the newest first. */

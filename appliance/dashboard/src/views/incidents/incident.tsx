@@ -7,7 +7,7 @@ import { deviceNameOf } from '../../live/devices';
 import { clock, clockSeconds, full, moment, span, visible, whole } from '../../live/formats';
 import { incidentDetails } from '../../live/incident_words';
 import { marks } from '../../live/incident_marks';
-import { incidents, openIncidents, type Incident } from '../../live/incidents';
+import { incidents, openIncidents, sourceNameOf, type Incident } from '../../live/incidents';
 import { may } from '../../live/session';
 import { appliance, nameOf } from '../../live/state';
 import { ActionButton } from '../../parts/actions';
@@ -29,7 +29,7 @@ const SEVERITIES = { low: w.low, medium: w.medium, high: w.high, critical: w.cri
 export default function OneIncident({ id = '' }: { id?: string }) {
   const { route } = useLocation();
   const found = incidents.value.find((one) => one.id === id);
-  const title = found === undefined ? id : say(w.by, { what: incidentName(found.type), source: visible(found.source) });
+  const title = found === undefined ? id : say(w.by, { what: incidentName(found.type), source: visible(sourceNameOf(found)) });
   useTitle({ text: names.incidents, href: '/incidents' }, { text: title });
   const [isMuting, setMuting] = useState(false);
   useKeys({

@@ -3,10 +3,9 @@ import { useLocation } from 'preact-iso';
 
 import { second } from '../../live/clock';
 import { incidentName } from '../../live/condition_words';
-import { deviceNameOf } from '../../live/devices';
 import { full, moment, span, visible } from '../../live/formats';
 import { mutes } from '../../live/incident_marks';
-import { incidents, openIncidents, type Incident } from '../../live/incidents';
+import { incidents, openIncidents, sourceNameOf, type Incident } from '../../live/incidents';
 import { may } from '../../live/session';
 import { appliance, departments, nameOf } from '../../live/state';
 import { ActionButton } from '../../parts/actions';
@@ -29,20 +28,21 @@ export function lengthS(of: Incident): number {
   return ((of.isOpen ? second.value : Date.parse(of.latestAt)) - Date.parse(of.openedAt)) / 1000;
 }
 
-/** The address, and the device behind it. */
+/** The device, by the name that people know, and its address. */
 function Source({ of: one }: { of: Incident }) {
-  const device = one.evidence.knownDevices?.find(({ address }) => address === one.source);
-  const name = device && (deviceNameOf(one.departmentId, device.mac) ?? device.name);
+  const name = sourceNameOf(one);
+  const address = (
+    <code class="cut" title={visible(one.source)}>
+      {visible(one.source)}
+    </code>
+  );
+  if (name === one.source) return address;
   return (
     <>
-      <code class="cut" title={visible(one.source)}>
-        {visible(one.source)}
-      </code>
-      {name && (
-        <span class="sub cut" dir="auto" title={visible(name)}>
-          {visible(name)}
-        </span>
-      )}
+      <span class="cut" dir="auto" title={visible(name)}>
+        {visible(name)}
+      </span>
+      <span class="sub">{address}</span>
     </>
   );
 }

@@ -7,7 +7,7 @@ import { minute, nowMs } from '../../live/clock';
 import type { Condition } from '../../live/condition';
 import { incidentName, kindOf, periodOf, sentence } from '../../live/condition_words';
 import { about, fixed, full, isMidnight, moment, percent, setRate, setVolume, span, usedOf, visible, whole } from '../../live/formats';
-import type { Incident } from '../../live/incidents';
+import { sourceNameOf, type Incident } from '../../live/incidents';
 import { MOST_SHOWN, needs, type Need } from '../../live/needs';
 import { may } from '../../live/session';
 import { nameOf, type Department, type QuotaShape } from '../../live/state';
@@ -140,10 +140,11 @@ function ofCondition(need: Extract<Need, { kind: 'condition' }>): Line {
 }
 
 /** How long it goes on, and what can be done against its source. */
-function ofIncident({ id, type, source, departmentId, openedAt, details, notBlocked }: Incident): Line {
+function ofIncident(incident: Incident): Line {
+  const { id, type, source, departmentId, openedAt, details, notBlocked } = incident;
   const age = span(((minute.value, nowMs()) - Date.parse(openedAt)) / 1000);
   return {
-    what: parts(w.incident, { type: <b>{incidentName(type)}</b>, source: <Name of={source} />, name: <Name of={nameOf(departmentId)} />, span: age }),
+    what: parts(w.incident, { type: <b>{incidentName(type)}</b>, source: <Name of={sourceNameOf(incident)} />, name: <Name of={nameOf(departmentId)} />, span: age }),
     why: `${visible(details)}.${notBlocked ? ` ${say(w.notBlocked, { why: notBlocked })}` : ''}`,
     acts: (
       <>

@@ -13,7 +13,7 @@ from tests.documents import Block, blocks
 from tests.end_to_end.simulated import Simulated
 
 CLIENT = Path(__file__).with_name("client")  # where socket.io-client is installed
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 # What a sample may use of the first one in the README, in the order in which it is made.
 MADE = {

@@ -34,7 +34,7 @@ from tests.lab.lookups import NONE, ask, dns_filter
 from tests.lab.network import WEB_V4, network
 
 START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)  # at night: nothing in the simulator may depend on the hour
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 TRIES = 50  # each is a SYN and a reset: more than one batch of frames
 
 

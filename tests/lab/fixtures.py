@@ -11,7 +11,7 @@ Until = Callable[[Callable[[], object]], None]  # waits until this is true
 Figures = tuple[int, ...]
 UntilEqual = Callable[[Callable[[], Figures], Callable[[], Figures]], None]  # waits until both return the same
 
-PATIENCE_S = 20.0  # far beyond what is waited for, on a machine that does other things too
+PATIENCE_S = 60.0  # far beyond what is waited for, on a machine that does other things too
 
 
 @pytest.fixture

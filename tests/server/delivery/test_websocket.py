@@ -19,7 +19,7 @@ from appliance.server.delivery.websocket import (
 from appliance.server.delivery.websocket_frames import Opcode
 from tests.server import wire
 
-PATIENCE_S = 5
+PATIENCE_S = 30
 MORE_THAN_THE_KERNEL_TAKES = b"x" * (4 << 20)
 
 

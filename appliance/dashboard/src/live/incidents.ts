@@ -23,8 +23,9 @@ export interface Incident {
   course: Events['security:incident'][]; // the newest first
 }
 
-/** How people know the device that does it now, else how it was known then; else its address. */
-export function sourceNameOf({ departmentId, source, evidence }: Incident): string {
+/** How people know the device that does it now, else how it was known then; its address, also where that may be forged. */
+export function sourceNameOf({ departmentId, source, evidence, isProven }: Incident): string {
+  if (isProven === false) return source; // whoever has the address is not blamed for it
   const device = evidence.knownDevices?.find(({ address, mac }) => address === source || mac === source);
   return deviceNameOf(departmentId, device?.mac ?? source) ?? device?.name ?? source;
 }

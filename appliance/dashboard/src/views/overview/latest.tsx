@@ -46,7 +46,7 @@ function ofAlert(alert: Alert): Happening {
   const name = bold(nameOf(alert.departmentId));
   switch (alert.kind) {
     case 'incident': {
-      const { type, source, state } = alert.incident;
+      const { type, source, state, proven } = alert.incident;
       const severity = SEVERITIES[alert.severity as keyof typeof SEVERITIES] ?? alert.severity;
       const id = incidents.peek().find((one) => one.course.some((update) => update.alertId === alert.alertId))?.id;
       const isFirst = incidents.peek().some((one) => one.course.at(-1)?.alertId === alert.alertId);
@@ -57,7 +57,7 @@ function ofAlert(alert: Alert): Happening {
         tone: state === 'closed' ? 'mid' : alert.severity === 'high' || alert.severity === 'critical' ? 'mark-crit' : 'mark-warn',
         text: (
           <>
-            <a href={id === undefined ? '/incidents' : `/incidents/${encodeURIComponent(id)}`}>{parts(w.by, { type: incidentName(type), source: bold(deviceNameOf(alert.departmentId, source) ?? source) })}</a> {words} <span class="dim">{name}</span>
+            <a href={id === undefined ? '/incidents' : `/incidents/${encodeURIComponent(id)}`}>{parts(w.by, { type: incidentName(type), source: bold((proven === false ? null : deviceNameOf(alert.departmentId, source)) ?? source) })}</a> {words} <span class="dim">{name}</span>
           </>
         ),
       };

@@ -22,6 +22,7 @@ const { dayStart, offsetMs, weekOf, ticks } = await load('calendar');
 const { zone } = await load('clock');
 const state = await load('state');
 const { shifted, changed } = await server.ssrLoadModule('/src/views/reports/span.ts');
+const { countedOf } = await server.ssrLoadModule('/src/views/reports/counted.ts');
 
 const NOW = Date.parse('2026-11-27T13:32:08Z');
 const MIDNIGHT = '2026-11-27T23:00:00.000Z';
@@ -171,5 +172,26 @@ test('the offset of a zone is the one that its clocks have, at each hour of year
     for (let at = Date.parse(from); at < Date.parse(to); at += 3_600_000)
       assert.equal(offsetMs(at), Date.parse(`${shown.format(at).replace(' ', 'T')}Z`) - at, `${name} ${new Date(at).toISOString()}`);
   }
+  zone.value = kept;
+});
+
+test('a report says how it was counted: what is exempt, days with other hours, gaps, and how far it goes', () => {
+  const kept = zone.value;
+  zone.value = 'Europe/Berlin';
+  const october = { from: '2026-09-30T22:00:00.000Z', to: '2026-10-31T23:00:00.000Z' };
+  const counting = { upTo: october.to, exempt: [], oddDays: [], gaps: 0, gapSeconds: 0, gapStep: 'hour' };
+  const said = (more) => countedOf({ ...october, counting: { ...counting, ...more } });
+  const bytes = 'Counted are the bytes of IP packets, in both directions, by the days of Europe/Berlin.';
+  const longestGap = ['2026-10-02T08:00:00.000Z', '2026-10-02T10:30:00.000Z'];
+  for (const [more, rest] of [
+    [{}, 'There is no gap of an hour or more.'],
+    [{ oddDays: [['2026-10-24T22:00:00.000Z', 25]] }, 'Sun 25 Oct has 25 hours, because the clocks change. There is no gap of an hour or more.'],
+    [{ oddDays: [['2026-10-24T22:00:00.000Z', 24.5]] }, 'Sun 25 Oct has 24.5 hours, because the clocks change. There is no gap of an hour or more.'],
+    [{ exempt: ['10.0.0.0/8', 'fd00::/8'], gaps: 1, gapSeconds: 9000, longestGap }, 'Traffic with 10.0.0.0/8, fd00::/8 is exempt and not counted. Nothing was metered for 2 h 30 min, from Fri 2 Oct 10:00 to Fri 2 Oct 12:30.'],
+    [{ gaps: 3, gapSeconds: 18000, gapStep: '5min', longestGap }, 'Nothing was metered for 5 h in all, in 3 gaps of five minutes or more, the longest from Fri 2 Oct 10:00 to Fri 2 Oct 12:30.'],
+    [{ upTo: '2026-10-10T12:00:00.000Z', gapStep: 'minute' }, 'There is no gap of a minute or more. The figures go up to Sat 10 Oct 14:00.'],
+    [{ upTo: october.from }, 'The time of this report has not begun.'],
+  ])
+    assert.equal(said(more), `${bytes} ${rest}`);
   zone.value = kept;
 });

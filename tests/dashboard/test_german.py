@@ -17,13 +17,13 @@ from playwright.sync_api import Page, expect
 from appliance import events
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.place import Hit
+from appliance.core.detection.abuse.rogue_servers import RogueServers
 from appliance.core.detection.arp import Dispute
 from appliance.core.detection.evidence import Evidence
 from appliance.core.detection.incident import Incident, Severity
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.rates.anomaly import Anomaly, AnomalyType, Contributor, Direction
 from appliance.core.detection.rates.outflow import SPANS, Outflow, Sent, outflow_evidence
-from appliance.core.detection.rogue_servers import RogueServers
 from appliance.core.detection.scan_evidence import dispute_evidence, listed_evidence, scan_evidence
 from appliance.core.detection.scans import ANY_PORT, Failure, Key, Suspicion
 from appliance.core.moment import timestamp
@@ -169,6 +169,13 @@ def test_a_jump_on_the_first_day_is_said_in_german(desk: Desk) -> None:
         told = page.locator("section[aria-labelledby=latest] li", has_text="16,0 Mbit/s in beiden Richtungen").first
         expect(told).to_contain_text("üblich waren in den Minuten davor 800 kbit/s")
         assert UNSAID.search(told.inner_text()) is None
+
+
+def test_how_a_report_was_counted_is_said_in_german(desk: Desk) -> None:
+    with desk.open(f"/reports/{IDS[0]}/2026-11", role="viewer", departments=IDS[0], language="de-DE") as page:
+        how = page.locator("article.report > p.dim")
+        expect(how).to_contain_text("Gezählt sind die Bytes der IP-Pakete")
+        assert "Counted" not in said(page)
 
 
 def issues() -> Iterator[dict[str, Any]]:

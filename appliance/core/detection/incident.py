@@ -15,12 +15,13 @@ from enum import StrEnum
 
 from appliance.core.detection.abuse.floods import Floods
 from appliance.core.detection.abuse.logins import Logins
+from appliance.core.detection.abuse.rogue_servers import RogueServers
 from appliance.core.detection.abuse.tunnels import Tunnels
 from appliance.core.detection.arp import AddressClaim, AddressClaims, AddressQuestion
+from appliance.core.detection.count_series import CountSeries
 from appliance.core.detection.evidence import Evidence
 from appliance.core.detection.handshakes import Progress
 from appliance.core.detection.incident_kind import IncidentKind
-from appliance.core.detection.rogue_servers import RogueServers
 from appliance.core.detection.scan_evidence import dispute_evidence, scan_evidence
 from appliance.core.detection.scans import MOST_SENDERS, Scans
 from appliance.core.text import Values
@@ -92,6 +93,8 @@ class Incident:
     `began_s`: when it began first; `latest_s`: when it went on last; both monotonic. `times`: how often it came, the
     first time with it. `expected`: what would be ordinary; `peers`, `ports`: examples; `values`: as evidence has them.
 
+    `series`: its counts by time, of which whoever keeps the incident sees the further ones, too.
+
     `senders`: failures by the hardware address that sent them, where these alone are a scan; `proven`: those of a
     sender that has completed a connection of the same kind from the source's address; `addressed`: those of a sender to
     whose hardware address the answers for the source went; 0: of none.
@@ -112,6 +115,7 @@ class Incident:
     peers: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
     values: Values = field(default_factory=dict)
+    series: CountSeries = field(default_factory=CountSeries)
 
     @property
     def victim(self) -> str:
@@ -147,6 +151,7 @@ class _Course:
 
     began_s: float
     times: int = 1
+    series: CountSeries = field(default_factory=CountSeries)
     severity: Severity | None = None
     told_s: list[float] = field(default_factory=list)
     ended_s: float = 0.0
@@ -228,9 +233,11 @@ class Incidents:
         """Evaluate that a server which is none of the department's has shown itself."""
         self._rogues.follow(sign, now_s)
 
-    def restore(self, kind: IncidentKind, source: str, *, began_s: float, ended_s: float, times: int) -> None:
+    def restore(
+        self, kind: IncidentKind, source: str, *, began_s: float, ended_s: float, times: int, series: CountSeries
+    ) -> None:
         """Remember an incident of before a restart, so that it is the same one if it comes back within a day."""
-        self._earlier[kind, source] = _Course(began_s, times, ended_s=ended_s)
+        self._earlier[kind, source] = _Course(began_s, times, series, ended_s=ended_s)
         if len(self._earlier) > MOST_EARLIER:
             self._earlier.popitem(last=False)
 
@@ -266,15 +273,19 @@ class Incidents:
         if known is None:
             if self._has_room_for(found):
                 course = self._courses[key] = self._course_of(key, now_s)
-                self._open[key] = replace(found, began_s=course.began_s, times=course.times)
+                course.series.follow(found.count, now_s - course.began_s)
+                self._open[key] = replace(found, began_s=course.began_s, times=course.times, series=course.series)
             return
-        self._courses[key].meet(found)
+        course = self._courses[key]
+        course.meet(found)
+        course.series.follow(found.count, now_s - course.began_s)
         worse = found if found.count > known.count else replace(known, latest_s=max(found.latest_s, known.latest_s))
         senders = Counter(known.senders) | Counter(found.senders)  # of each, the most at one host or port
         self._open[key] = replace(
             worse,
             began_s=known.began_s,
             times=known.times,
+            series=known.series,
             senders=dict(senders.most_common(MOST_SENDERS)),
             proven=max(known.proven, found.proven),
             addressed=max(known.addressed, found.addressed),

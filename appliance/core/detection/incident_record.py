@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 
+from appliance.core.detection.count_series import CountSeries
 from appliance.core.detection.incident import RANKS, Incident, IncidentChange, IncidentUpdate, Severity
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.text import Values
@@ -62,7 +63,8 @@ class IncidentRecord:
 
     `severity`, `count`: the worst; `values`: of `details` and `expected`, as evidence has them; `macs`: hardware
     addresses that sent it; `is_inside`: the source is in the department, `None`: not known; `known_devices`: which
-    devices source, peers and `macs` are; `course`: the latest steps, oldest first; `acknowledged_by`: `None`: nobody.
+    devices source, peers and `macs` are; `course`: the latest steps, oldest first; `series`: its counts by time, which
+    go on while it is open; `acknowledged_by`: `None`: nobody.
     """
 
     id: str
@@ -85,6 +87,7 @@ class IncidentRecord:
     is_proven: bool = False
     known_devices: tuple[IncidentDevice, ...] = ()
     course: tuple[CourseStep, ...] = ()
+    series: CountSeries = field(default_factory=CountSeries)
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
 
@@ -107,6 +110,7 @@ class IncidentRecord:
             values=self.values if is_closed else found.values,
             macs=tuple(found.senders) or self.macs,
             course=(*self.course, step)[-MOST_STEPS:],
+            series=found.series,
             acknowledged_by=None if is_new else self.acknowledged_by,
             acknowledged_at=None if is_new else self.acknowledged_at,
         )

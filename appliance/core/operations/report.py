@@ -86,36 +86,61 @@ class Gap(NamedTuple):
         return (self.until - self.since).total_seconds()
 
 
-def how_counted(
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How the figures of a report were counted, and what they lack.
+
+    `up_to`: until when they go, the span's beginning where that is still ahead; `odd_days`: those whose hours are not
+    24, because the clocks change; `gaps`: of a `step` or more; `exempt`: with whom traffic is not counted.
+    """
+
+    since: datetime
+    until: datetime
+    up_to: datetime
+    exempt: Sequence[str]
+    odd_days: Sequence[tuple[date, float]]
+    gaps: Sequence[Gap]
+    step: Step
+    zone: ZoneInfo
+
+    @property
+    def longest_gap(self) -> Gap | None:
+        """The longest; `None`: there is no gap."""
+        return max(self.gaps, key=lambda gap: gap.seconds, default=None)
+
+    def sentences(self) -> list[str]:
+        """The same for a person, in English."""
+        zone = self.zone
+        told = [
+            f"counted are the bytes of IP packets, in both directions, by the days of {zone.key}",
+            *([f"traffic with {', '.join(self.exempt)} is exempt and not counted"] if self.exempt else []),
+            *(f"{day} has {hours:g} hours, because the clocks change" for day, hours in self.odd_days),
+            self._gap_sentence() if self.up_to > self.since else "the time of this report has not begun",
+        ]
+        if self.since < self.up_to < self.until:
+            told.append(f"the figures go up to {self.up_to.astimezone(zone):{TIME}}")
+        return [f"{one[0].upper()}{one[1:]}." for one in told]
+
+    def _gap_sentence(self) -> str:
+        zone, longest = self.zone, self.longest_gap
+        if longest is None:
+            return f"there is no gap of {_WIDTHS[self.step]} or more"
+        where = f"from {longest.since.astimezone(zone):{TIME}} to {longest.until.astimezone(zone):{TIME}}"
+        if len(self.gaps) == 1:
+            return f"not metered: {duration_text(longest.seconds)}, {where}"
+        total = duration_text(sum(gap.seconds for gap in self.gaps))
+        return f"not metered: {total} in {len(self.gaps)} gaps of {_WIDTHS[self.step]} or more, the longest {where}"
+
+
+def counted(
     span: ReportSpan, gaps: Sequence[Gap], step: Step, exempt: Sequence[object], now: datetime, zone: ZoneInfo
-) -> list[str]:
-    """Sentences for a person: what the figures are, and what they lack. `step`: the width by which gaps are known."""
+) -> Counted:
+    """How the figures of the span were counted. `step`: the width by which gaps are known."""
     since, until = span.bounds(zone)
-    odd = [
-        f"{day} has {hours:g} hours, because the clocks change"
-        for day in (span.first + timedelta(days=number) for number in range((span.after - span.first).days))
-        if (hours := _hours(day, zone)) != 24
-    ]
-    told = [
-        f"counted are the bytes of IP packets, in both directions, by the days of {zone.key}",
-        *([f"traffic with {', '.join(map(str, exempt))} is exempt and not counted"] if exempt else []),
-        *odd,
-        _gap_sentence(gaps, step, zone) if since < now else "the time of this report has not begun",
-        *([f"the figures go up to {now.astimezone(zone):{TIME}}"] if since <= now < until else []),
-    ]
-    return [f"{one[0].upper()}{one[1:]}." for one in told]
+    days = (span.first + timedelta(days=number) for number in range((span.after - span.first).days))
+    odd = [(day, hours) for day in days if (hours := _hours(day, zone)) != 24]
+    return Counted(since, until, min(max(now, since), until), [*map(str, exempt)], odd, gaps, step, zone)
 
 
 def _hours(day: date, zone: ZoneInfo) -> float:
     return (first_instant(day + timedelta(days=1), zone) - first_instant(day, zone)).total_seconds() / 3600
-
-
-def _gap_sentence(gaps: Sequence[Gap], step: Step, zone: ZoneInfo) -> str:
-    if not gaps:
-        return f"there is no gap of {_WIDTHS[step]} or more"
-    longest = max(gaps, key=lambda gap: gap.seconds)
-    where = f"from {longest.since.astimezone(zone):{TIME}} to {longest.until.astimezone(zone):{TIME}}"
-    if len(gaps) == 1:
-        return f"not metered: {duration_text(longest.seconds)}, {where}"
-    total = duration_text(sum(gap.seconds for gap in gaps))
-    return f"not metered: {total} in {len(gaps)} gaps of {_WIDTHS[step]} or more, the longest {where}"

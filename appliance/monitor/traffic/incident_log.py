@@ -19,7 +19,7 @@ from appliance.ports import Store
 
 log = logging.getLogger(__name__)
 
-MOST_RECORDS = 1000  # of all departments; 2 MB in memory, and as much on the disk
+MOST_RECORDS = 1000  # of all departments; 3 MB in memory, and as much on the disk
 MOST_MUTES = 200  # more than a person reads
 
 
@@ -41,7 +41,9 @@ class IncidentLog:
             ended_s = now.monotonic_s - (now.wall - (one.ended_at or one.latest_at)).total_seconds()
             if one.department == department and 0 <= now.monotonic_s - ended_s < RETURN_S:
                 began_s = now.monotonic_s - (now.wall - one.opened_at).total_seconds()
-                incidents.restore(one.kind, one.source, began_s=began_s, ended_s=ended_s, times=one.times)
+                incidents.restore(
+                    one.kind, one.source, began_s=began_s, ended_s=ended_s, times=one.times, series=one.series
+                )
 
     def record(
         self,

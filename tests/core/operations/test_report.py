@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from appliance.core.metering.history_series import Step
 from appliance.core.metering.quota import QuotaKind
-from appliance.core.operations.report import Gap, ReportSpan, how_counted, latest_span, span_of
+from appliance.core.operations.report import Gap, ReportSpan, counted, latest_span, span_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_a_span_begins_and_ends_with_local_days() -> None:
 
 
 def test_a_month_tells_how_it_was_counted_and_which_day_had_other_hours() -> None:
-    assert how_counted(span_of("2026-10"), [], Step.HOUR, [], NOW, BERLIN) == [
+    assert counted(span_of("2026-10"), [], Step.HOUR, [], NOW, BERLIN).sentences() == [
         COUNTED,
         "2026-10-25 has 25 hours, because the clocks change.",
         NO_GAP,
@@ -91,21 +91,24 @@ def test_gaps_are_told_with_the_longest_of_them() -> None:
     began = datetime(2026, 11, 12, 13, 5, tzinfo=UTC)
     gap, other = Gap(began, began + timedelta(minutes=11)), Gap(began + timedelta(hours=1), began + timedelta(hours=3))
     where = "from 2026-11-12 14:05 to 2026-11-12 14:16"
-    assert how_counted(span_of("2026-11-12"), [gap], Step.MINUTE, [], NOW, BERLIN)[1] == f"Not metered: 11m, {where}."
-    assert how_counted(span_of("2026-11"), [gap, other], Step.FIVE_MINUTES, [], NOW, BERLIN)[1] == (
+    assert (
+        counted(span_of("2026-11-12"), [gap], Step.MINUTE, [], NOW, BERLIN).sentences()[1]
+        == f"Not metered: 11m, {where}."
+    )
+    assert counted(span_of("2026-11"), [gap, other], Step.FIVE_MINUTES, [], NOW, BERLIN).sentences()[1] == (
         "Not metered: 2h11m in 2 gaps of five minutes or more, the longest from 2026-11-12 15:05 to 2026-11-12 17:05."
     )
 
 
 def test_a_running_span_says_how_far_it_goes_and_one_ahead_that_it_has_not_begun() -> None:
     running = ReportSpan(QuotaKind.DAILY, date(2026, 12, 1))
-    assert how_counted(running, [], Step.HOUR, ["10.0.0.0/8"], NOW, BERLIN) == [
+    assert counted(running, [], Step.HOUR, ["10.0.0.0/8"], NOW, BERLIN).sentences() == [
         COUNTED,
         "Traffic with 10.0.0.0/8 is exempt and not counted.",
         NO_GAP,
         "The figures go up to 2026-12-01 13:00.",
     ]
-    assert how_counted(span_of("2026-12-02"), [], Step.HOUR, [], NOW, BERLIN) == [
+    assert counted(span_of("2026-12-02"), [], Step.HOUR, [], NOW, BERLIN).sentences() == [
         COUNTED,
         "The time of this report has not begun.",
     ]

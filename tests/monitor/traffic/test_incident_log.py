@@ -58,6 +58,20 @@ def test_an_incident_that_comes_back_is_the_same_one_also_after_a_restart(store:
     assert [one.change for one in back.course] == ["opened", "closed", "opened"]
 
 
+def test_its_counts_by_time_go_on_after_a_restart(store: SqliteStore) -> None:
+    first = update()
+    first.incident.series.follow(20, 0.0)
+    record(IncidentLog(store), first)
+    again, incidents = IncidentLog(store), Incidents()
+    again.restore("sales", incidents, at(10))
+    for port in range(1, 31):
+        packet = decode(frames.syn("192.168.1.66", "192.168.1.20", port))
+        assert packet is not None
+        incidents.follow(packet, 1012.0)
+    [told] = incidents.judge(1016.0)
+    assert record(again, told, 16).series.counts == [20, 0, 0, 30]
+
+
 def test_what_was_open_when_the_service_ended_is_over(store: SqliteStore) -> None:
     record(IncidentLog(store), update(), 7)
     [found] = IncidentLog(store).records({"sales"})

@@ -53,6 +53,8 @@ def test_an_incident_is_told_listed_and_has_its_evidence(server: Running, connec
     assert evidence["knownDevices"] == []
     assert [(step["change"], step["count"]) for step in evidence["course"]] == [("opened", 20)]
     assert evidence["advice"] == told["advice"]
+    assert evidence["series"] == {"from": told["openedAt"], "stepS": 5.0, "counts": [20]}
+    assert evidence["levels"] == [[0, "low"], [15, "medium"], [100, "high"], [1000, "critical"]]
     assert "10 in 10 s" in evidence["expected"]
 
 

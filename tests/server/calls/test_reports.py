@@ -54,6 +54,15 @@ def test_a_running_day_is_told_by_the_hour(server: Running, connect: Connect) ->
             "Not metered: 5h48m in 2 gaps of a minute or more, the longest from 2026-12-15 00:00 to 2026-12-15 04:49.",
             "The figures go up to 2026-12-15 05:49.",
         ],
+        "counting": {
+            "upTo": "2026-12-15T05:49:29.000Z",
+            "exempt": [],
+            "oddDays": [],
+            "gaps": 2,
+            "gapSeconds": 20880.0,
+            "gapStep": "minute",
+            "longestGap": ["2026-12-15T00:00:00.000Z", "2026-12-15T04:49:00.000Z"],
+        },
     }
 
 

@@ -110,6 +110,10 @@ export type IncidentKind =
  */
 export type IncidentChange = 'closed' | 'escalated' | 'opened' | 'spread';
 /**
+ * The widths of a bucket, narrowest first.
+ */
+export type Step = '5min' | 'day' | 'hour' | 'minute' | 'month';
+/**
  * How far the backup is that the page makes or restores.
  */
 export type BackupStage = 'failed' | 'given' | 'judged' | 'judging' | 'made' | 'making' | 'none';
@@ -1762,7 +1766,8 @@ export interface IncidentReply {
  *
  * `devices`: the hardware addresses that sent it; `inside`: whether the source is in the department, left out where
  * that is not known; `knownDevices`: which devices of the department source, peers and `devices` are; `course`:
- * what was told, the oldest first.
+ * what was told, the oldest first; `series`: how it went on, up to now while it is open; `levels`: from which count on
+ * it has which severity, the lightest first.
  */
 export interface IncidentEvidence {
   expected: string;
@@ -1773,6 +1778,8 @@ export interface IncidentEvidence {
   advice: string;
   course: IncidentStep[];
   knownDevices: IncidentDeviceFacts[];
+  series: CountsFacts;
+  levels: [number, Severity][];
   inside?: boolean;
 }
 /**
@@ -1784,6 +1791,16 @@ export interface IncidentStep {
   severity: Severity;
   count: number;
   details: string;
+}
+/**
+ * The count of an incident by time. `since`: when the first step began; `counts`: the highest in each step.
+ *
+ * A step has `stepS` seconds; in one of 0 there was no evidence.
+ */
+export interface CountsFacts {
+  from: string;
+  stepS: number;
+  counts: number[];
 }
 /**
  * The argument of `incident:acknowledge`. `undo`: nobody has seen it any more.
@@ -1864,7 +1881,7 @@ export interface ReportArgument {
  * A report. `until` is not in it; `before`: the span before, null where nothing is known of it.
  *
  * `days`: the start of each day, or hour of a single day, and its bytes up and down. `how`: sentences about what was
- * counted, and the gaps.
+ * counted, and the gaps; `counting`: what they say.
  */
 export interface ReportReply {
   success: true;
@@ -1880,6 +1897,7 @@ export interface ReportReply {
   quotas: ReportedPeriod[];
   incidents: ReportedIncident[];
   how: string[];
+  counting: ReportedCounting;
 }
 /**
  * Bytes from the department and toward it.
@@ -1915,6 +1933,26 @@ export interface ReportedIncident {
   values?: {
     [k: string]: string | number;
   };
+}
+/**
+ * How the figures were counted, as `how` says it in sentences.
+ *
+ * `upTo`: until when they go, the report's `from` where that is still ahead; `oddDays`: the start and the hours of
+ * each day on which the clocks change; `gapSeconds`: in all `gaps`, which are those of a `gapStep` or more;
+ * `longestGap`: its start and end, left out where there is none.
+ */
+export interface ReportedCounting {
+  upTo: string;
+  exempt: string[];
+  oddDays: [string, number][];
+  gaps: number;
+  gapSeconds: number;
+  gapStep: Step;
+  /**
+   * @minItems 2
+   * @maxItems 2
+   */
+  longestGap?: [string, string];
 }
 /**
  * The trial; null where the configuration is not on trial.

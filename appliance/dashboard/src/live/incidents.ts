@@ -23,11 +23,21 @@ export interface Incident {
   course: Events['security:incident'][]; // the newest first
 }
 
-/** How people know the device that does it now, else how it was known then; its address, also where that may be forged. */
-export function sourceNameOf({ departmentId, source, evidence, isProven }: Incident): string {
-  if (isProven === false) return source; // whoever has the address is not blamed for it
-  const device = evidence.knownDevices?.find(({ address, mac }) => address === source || mac === source);
-  return deviceNameOf(departmentId, device?.mac ?? source) ?? device?.name ?? source;
+/** The device of the department at this address, or with this hardware address, as the incident tells it. */
+export function deviceIn({ evidence }: Incident, asked: string) {
+  return evidence.knownDevices?.find(({ address, mac }) => address === asked || mac === asked);
+}
+
+/** How people know the device at this address now, else how it was known then; null: by no name. */
+export function nameIn(found: Incident, asked: string): string | null {
+  const device = deviceIn(found, asked);
+  return deviceNameOf(found.departmentId, device?.mac ?? asked) ?? device?.name ?? null;
+}
+
+/** The name of the device that does it; its address where it has none, and where that may be forged. */
+export function sourceNameOf(found: Incident): string {
+  if (found.isProven === false) return found.source; // whoever has the address is not blamed for it
+  return nameIn(found, found.source) ?? found.source;
 }
 
 /** Every incident that is known, the open ones first, then the newest first. */

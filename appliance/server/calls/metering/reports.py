@@ -11,10 +11,10 @@ from msgspec import UNSET, Meta, UnsetType
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.incident_course import IncidentCourse, courses_of
 from appliance.core.metering.history_series import ALL_HOSTS, Step, start_of
-from appliance.core.metering.quota import MOST_CLOSED, QuotaKind
+from appliance.core.metering.quota import MOST_CLOSED, QuotaKind, first_instant
 from appliance.core.metering.usage import NOTHING, Passed, plus
 from appliance.core.moment import Moment, timestamp
-from appliance.core.operations.report import ADVICE, Gap, ReportSpan, how_counted, span_of
+from appliance.core.operations.report import ADVICE, Counted, Gap, ReportSpan, counted, span_of
 from appliance.core.pause import Pause
 from appliance.core.refusal import Code, Refused
 from appliance.events import Part, SecurityIncident, SentenceValues
@@ -63,11 +63,28 @@ class ReportedIncident(Part, frozen=True, kw_only=True, rename="camel"):
     values: SentenceValues | UnsetType = UNSET
 
 
+class ReportedCounting(Part, frozen=True, kw_only=True, rename="camel"):
+    """How the figures were counted, as `how` says it in sentences.
+
+    `up_to`: until when they go, the report's `from` where that is still ahead; `odd_days`: the start and the hours of
+    each day on which the clocks change; `gap_seconds`: in all `gaps`, which are those of a `gap_step` or more;
+    `longest_gap`: its start and end, left out where there is none.
+    """
+
+    up_to: str
+    exempt: list[str]
+    odd_days: list[tuple[str, float]]
+    gaps: int
+    gap_seconds: float
+    gap_step: Step
+    longest_gap: tuple[str, str] | UnsetType = UNSET
+
+
 class ReportReply(Reply, frozen=True, kw_only=True, rename="camel"):
     """A report. `until` is not in it; `before`: the span before, null where nothing is known of it.
 
     `days`: the start of each day, or hour of a single day, and its bytes up and down. `how`: sentences about what was
-    counted, and the gaps.
+    counted, and the gaps; `counting`: what they say.
     """
 
     department_id: str
@@ -82,6 +99,7 @@ class ReportReply(Reply, frozen=True, kw_only=True, rename="camel"):
     quotas: list[ReportedPeriod]
     incidents: list[ReportedIncident]
     how: list[str]
+    counting: ReportedCounting
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +124,7 @@ def report_of(context: ReportSource, department: str, span: ReportSpan) -> Repor
     since, until = span.bounds(context.services.profile.config.zone)
     total = _total(days := _passed(context, department, span, Step.DAY)) or NOTHING
     before = _total(_passed(context, department, span.before, Step.DAY))
+    how = _counted(context, department, span)
     points = _passed(context, department, span, Step.HOUR) if span.kind is QuotaKind.DAILY else days
     return ReportReply(
         department_id=department,
@@ -119,7 +138,8 @@ def report_of(context: ReportSource, department: str, span: ReportSpan) -> Repor
         days=[(timestamp(start), one.up_bytes, one.down_bytes) for start, one in points.items()],
         quotas=_periods(context, department, since, until),
         incidents=_incidents(context, department, since, until),
-        how=_how(context, department, span),
+        how=how.sentences(),
+        counting=_counting(how),
     )
 
 
@@ -187,10 +207,23 @@ def _told(alert: bytes) -> tuple[IncidentCourse, bool]:
     return course, facts.state == "closed"
 
 
-def _how(context: ReportSource, department: str, span: ReportSpan) -> list[str]:
+def _counted(context: ReportSource, department: str, span: ReportSpan) -> Counted:
     profile, now = context.services.profile, context.now
     zone = profile.config.zone
     step, runs = context.services.history.gaps(department, *span.bounds(zone), now)
     gaps = [Gap(start_of(step, run.start, zone), min(start_of(step, run.stop, zone), now.wall)) for run in runs]
     exempt = next((one.exempt for one in profile.departments if one.id == department), ())
-    return how_counted(span, gaps, step, exempt, now.wall, zone)
+    return counted(span, gaps, step, exempt, now.wall, zone)
+
+
+def _counting(found: Counted) -> ReportedCounting:
+    longest = found.longest_gap
+    return ReportedCounting(
+        up_to=timestamp(found.up_to),
+        exempt=[*found.exempt],
+        odd_days=[(timestamp(first_instant(day, found.zone)), hours) for day, hours in found.odd_days],
+        gaps=len(found.gaps),
+        gap_seconds=sum(gap.seconds for gap in found.gaps),
+        gap_step=found.step,
+        longest_gap=UNSET if longest is None else (timestamp(longest.since), timestamp(longest.until)),
+    )

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from appliance.core.detection.incident import IncidentChange, Severity
+from appliance.core.detection.incident import SEVERITIES, IncidentChange, Severity
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.incident_record import ADVICE, IncidentRecord, Mute
 from appliance.core.moment import timestamp
@@ -113,12 +114,24 @@ class IncidentSummary(Part, frozen=True, kw_only=True, rename="camel"):
     muted_by: str | UnsetType = UNSET
 
 
+class CountsFacts(Part, frozen=True, kw_only=True, rename="camel"):
+    """The count of an incident by time. `since`: when the first step began; `counts`: the highest in each step.
+
+    A step has `step_s` seconds; in one of 0 there was no evidence.
+    """
+
+    since: str = msgspec.field(name="from")
+    step_s: float
+    counts: list[int]
+
+
 class IncidentEvidence(Part, frozen=True, kw_only=True, rename="camel"):
     """What is known of an incident. `expected`: what would be ordinary; `peers`, `ports`: examples.
 
     `devices`: the hardware addresses that sent it; `inside`: whether the source is in the department, left out where
     that is not known; `known_devices`: which devices of the department source, peers and `devices` are; `course`:
-    what was told, the oldest first.
+    what was told, the oldest first; `series`: how it went on, up to now while it is open; `levels`: from which count on
+    it has which severity, the lightest first.
     """
 
     expected: str
@@ -129,6 +142,8 @@ class IncidentEvidence(Part, frozen=True, kw_only=True, rename="camel"):
     advice: str
     course: list[IncidentStep]
     known_devices: list[IncidentDeviceFacts]
+    series: CountsFacts
+    levels: list[tuple[int, Severity]]
     inside: bool | UnsetType = UNSET
 
 
@@ -312,6 +327,12 @@ def _evidence(one: IncidentRecord) -> IncidentEvidence:
             for step in one.course
         ],
         known_devices=device_facts(one),
+        series=CountsFacts(
+            since=timestamp(one.opened_at + timedelta(seconds=one.series.offset_s)),
+            step_s=one.series.step_s,
+            counts=[*one.series.counts],
+        ),
+        levels=[*reversed(SEVERITIES[one.kind])],
         inside=UNSET if one.is_inside is None else one.is_inside,
     )
 

@@ -3,11 +3,10 @@ import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { incidentName } from '../../live/condition_words';
-import { deviceNameOf } from '../../live/devices';
-import { clock, clockSeconds, full, moment, span, visible, whole } from '../../live/formats';
+import { clock, clockSeconds, full, moment, span, visible } from '../../live/formats';
 import { incidentDetails } from '../../live/incident_words';
 import { marks } from '../../live/incident_marks';
-import { incidents, openIncidents, sourceNameOf, type Incident } from '../../live/incidents';
+import { deviceIn, incidents, openIncidents, sourceNameOf, type Incident } from '../../live/incidents';
 import { may } from '../../live/session';
 import { appliance, nameOf } from '../../live/state';
 import { ActionButton } from '../../parts/actions';
@@ -18,13 +17,12 @@ import { useKeys } from '../../shell/keyboard';
 import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { parts, say } from '../../words/words';
-import { adviceOf, expectedOf } from './evidence_words';
+import { Evidence, titleOf } from './evidence';
+import { adviceOf } from './evidence_words';
 import { blockAddress, lengthS } from './incidents';
 import { acknowledge, Marks, unmute } from './marks';
 import { MuteDialog } from './mute_dialog';
-import { w } from './words';
-
-const SEVERITIES = { low: w.low, medium: w.medium, high: w.high, critical: w.critical } as const;
+import { severities, w } from './words';
 
 export default function OneIncident({ id = '' }: { id?: string }) {
   const { route } = useLocation();
@@ -118,71 +116,6 @@ export default function OneIncident({ id = '' }: { id?: string }) {
   );
 }
 
-/** The device of the department at this address, or with this hardware address, as the incident tells it. */
-function deviceOf({ evidence }: Incident, address: string) {
-  return evidence.knownDevices?.find((one) => one.address === address || one.mac === address);
-}
-
-/** How people know it now, else how it was known then. */
-function titleOf(found: Incident, address: string): string | null {
-  const device = deviceOf(found, address);
-  return (device && deviceNameOf(found.departmentId, device.mac)) ?? device?.name ?? device?.vendor ?? null;
-}
-
-/** Addresses, each with the name of its device, one below the other where names are known. */
-function Addresses({ of: found, listed = [] }: { of: Incident; listed: readonly string[] | undefined }) {
-  return (
-    <>
-      {listed.map((one) => {
-        const name = titleOf(found, one);
-        return name === null ? (
-          <code key={one}>{visible(one)} </code>
-        ) : (
-          <div key={one}>
-            <code>{visible(one)}</code> <Name of={name} />
-          </div>
-        );
-      })}
-    </>
-  );
-}
-
-function Evidence({ of: found }: { of: Incident }) {
-  const { evidence, times } = found;
-  const place = evidence.inside === undefined ? w.unknownPlace : evidence.inside ? w.inside : w.outside;
-  return (
-    <section class="sheet" aria-labelledby="evidence">
-      <header>
-        <h2 id="evidence">{w.evidence}</h2>
-      </header>
-      <div class="pad small">
-        <dl class="facts">
-          <dt>{w.count}</dt>
-          <dd>{evidence.count === undefined ? '–' : whole(evidence.count)}</dd>
-          <dt>{w.expected}</dt>
-          <dd>{visible(expectedOf(found) ?? '–')}</dd>
-          <dt>{w.times}</dt>
-          <dd>{say(w.timesCount, { count: times })}</dd>
-          <dt>{w.concerned}</dt>
-          <dd>
-            <Addresses of={found} listed={evidence.peers} />
-          </dd>
-          <dt>{w.ports}</dt>
-          <dd>
-            <Addresses of={found} listed={evidence.ports} />
-          </dd>
-          <dt>{w.devices}</dt>
-          <dd>
-            <Addresses of={found} listed={evidence.devices} />
-          </dd>
-          <dt>{w.place}</dt>
-          <dd>{place}</dd>
-        </dl>
-      </div>
-    </section>
-  );
-}
-
 function Course({ of: found }: { of: Incident }) {
   return (
     <section class="sheet" aria-labelledby="course">
@@ -200,7 +133,7 @@ function Course({ of: found }: { of: Incident }) {
               </time>
               <SeverityIcon of={severity} />
               <div>
-                <b>{one.incident.state === 'closed' ? w.closed : say(isFirst ? w.opened : w.grew, { severity: SEVERITIES[severity] })}</b>
+                <b>{one.incident.state === 'closed' ? w.closed : say(isFirst ? w.opened : w.grew, { severity: severities[severity] })}</b>
                 <br />
                 <span class="mid">{visible(incidentDetails(one.incident))}</span>
               </div>
@@ -213,7 +146,7 @@ function Course({ of: found }: { of: Incident }) {
 }
 
 function Source({ of: found }: { of: Incident }) {
-  const device = deviceOf(found, found.source);
+  const device = deviceIn(found, found.source);
   const name = titleOf(found, found.source);
   const others = openIncidents.value.filter((one) => one.source === found.source && one.id !== found.id);
   return (

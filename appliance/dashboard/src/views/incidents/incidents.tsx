@@ -17,7 +17,7 @@ import { names } from '../../shell/navigation';
 import { useTitle } from '../../shell/shell';
 import { common } from '../../words/common';
 import { say } from '../../words/words';
-import { acknowledge, Marks, unmute } from './marks';
+import { acknowledge, covers, Marks, unmute } from './marks';
 import { w } from './words';
 
 export function blockAddress(of: Incident): string {
@@ -191,14 +191,14 @@ function Mutes({ department }: { department: string }) {
         {found.map((one) => (
           <li key={one.id}>
             <div>
-              <b>{visible(one.sentence)}</b> <span class="mid" dir="auto">{visible(nameOf(one.departmentId))}</span>
+              <b>{covers(one)}</b> <span class="mid" dir="auto">{visible(nameOf(one.departmentId))}</span>
               <br />
               <span class="mid">
                 {say(w.mutedBy, { name: visible(one.by), until: one.until === undefined ? w.forGood : say(w.untilTime, { time: moment(one.until) }) })} {one.reason && visible(one.reason)}
               </span>
             </div>
             {may('operator', one.departmentId) && (
-              <ActionButton class="s" label={say(w.unmuteName, { what: one.sentence })} onClick={() => unmute(one.id)}>
+              <ActionButton class="s" label={say(w.unmuteName, { what: covers(one) })} onClick={() => unmute(one.id)}>
                 {w.unmute}
               </ActionButton>
             )}

@@ -1,10 +1,9 @@
 /** The dialog that mutes: what exactly, for how long, and which incidents that are known it covers. */
 import { useEffect, useState } from 'preact/hooks';
 
-import { incidentName } from '../../live/condition_words';
 import { nowMs } from '../../live/clock';
 import { call } from '../../live/connection';
-import type { Calls } from '../../live/contract';
+import type { Calls, MuteFacts } from '../../live/contract';
 import { moment, visible } from '../../live/formats';
 import { refreshMarks } from '../../live/incident_marks';
 import type { Incident } from '../../live/incidents';
@@ -12,26 +11,23 @@ import { nameOf } from '../../live/state';
 import { ActionButton, change, RefusalText, toast, useWork } from '../../parts/actions';
 import { Dialog } from '../../parts/dialog';
 import { parts, say } from '../../words/words';
+import { covers } from './marks';
 import { w } from './words';
 
 type Argument = Calls['incident:mute']['argument'];
-type Kind = NonNullable<Argument['kind']>;
 
 const DAY_MS = 86_400_000;
 const LENGTHS: readonly ['hour' | 'day' | 'week' | 'good', number | null][] = [['hour', DAY_MS / 24], ['day', DAY_MS], ['week', 7 * DAY_MS], ['good', null]];
 /** The kinds that concern one host. */
 const WITH_TARGET = new Set(['port_scan', 'syn_flood', 'udp_flood', 'dns_tunnel']);
 
-type Choice = readonly [words: string, meant: Pick<Argument, 'kind' | 'source' | 'destination'>];
+type Choice = Pick<MuteFacts, 'kind' | 'source' | 'destination'>;
 
 /** What can be muted of an incident: the narrowest first. */
 function choicesOf({ type, source, evidence }: Incident): readonly Choice[] {
-  const what = incidentName(type);
-  const kind = type as Kind;
-  const target = WITH_TARGET.has(type) ? evidence.peers?.[0] : undefined;
-  const found: Choice[] = [[say(w.kindBySource, { what, source: visible(source) }), { kind, source }]];
-  if (target !== undefined) found.push([say(w.kindAtTarget, { what, target: visible(target) }), { kind, destination: target }]);
-  return [...found, [say(w.allBySource, { source: visible(source) }), { source }], [say(w.kindByAll, { what }), { kind }]];
+  const kind = type as MuteFacts['kind'];
+  const destination = WITH_TARGET.has(type) ? evidence.peers?.[0] : undefined;
+  return [{ kind, source }, ...(destination === undefined ? [] : [{ kind, destination }]), { source }, { kind }];
 }
 
 export function MuteDialog({ of: found, onClose }: { of: Incident; onClose: () => void }) {
@@ -41,7 +37,8 @@ export function MuteDialog({ of: found, onClose }: { of: Incident; onClose: () =
   const [length, setLength] = useState<number | null>(DAY_MS);
   const [reason, setReason] = useState('');
   const [covered, setCovered] = useState<number | null>(null);
-  const [what, meant] = choices[chosen]!;
+  const meant = choices[chosen]!;
+  const what = covers(meant);
   const end = length === null ? null : nowMs() + length;
   const until = end === null ? w.forGood : say(w.untilTime, { time: moment(end) });
   useEffect(() => {
@@ -78,9 +75,9 @@ export function MuteDialog({ of: found, onClose }: { of: Incident; onClose: () =
           {w.which}
         </span>
         <div class="filters" role="group" aria-labelledby="mute-what">
-          {choices.map(([text], at) => (
-            <button key={text} type="button" class="chip" aria-pressed={at === chosen} onClick={() => choose(at)}>
-              {text}
+          {choices.map((one, at) => (
+            <button key={at} type="button" class="chip" aria-pressed={at === chosen} onClick={() => choose(at)}>
+              {covers(one)}
             </button>
           ))}
         </div>

@@ -3,6 +3,7 @@ import { clock, day, full, setVolume, text, volume } from '../../live/formats';
 import { language, say } from '../../words/words';
 import { dateOf, dayStart } from '../../live/calendar';
 import { nowMs, zone } from '../../live/clock';
+import '../../parts/bars.css';
 import type { Report } from './report';
 import { kindOfSpan } from './span';
 import { w } from './words';

@@ -15,6 +15,7 @@ import { useTitle } from '../../shell/shell';
 import { common } from '../../words/common';
 import { parts, say } from '../../words/words';
 import { Bars } from './bars';
+import { countedOf } from './counted';
 import './reports.css';
 import { changed, KINDS, kindOfSpan, shifted, spanAt, spanText } from './span';
 import type { Report } from './report';
@@ -110,7 +111,7 @@ function Written({ report, name }: { report: Report; name: string }) {
       </section>
       <Periods report={report} />
       <Incidents found={report.incidents} />
-      <p class="dim">{report.how.join(' ')}</p>
+      <p class="dim">{countedOf(report)}</p>
     </>
   );
 }

@@ -21,9 +21,7 @@ class CountSeries:
         """Learn the count of this moment. `after_s`: seconds since the incident's beginning."""
         if not self.counts:
             self.offset_s = after_s
-        since_s = max(
-            0.0, after_s - self.offset_s
-        )  # a clock that was set back by a restart is no time before the first step
+        since_s = max(0.0, after_s - self.offset_s)  # the clock may have been set back while the service was not there
         while (place := int(since_s / self.step_s)) >= MOST_STEPS:
             self.counts = [max(self.counts[at : at + 2]) for at in range(0, len(self.counts), 2)]
             self.step_s *= 2

@@ -2,7 +2,7 @@
 import { second } from '../../live/clock';
 import { call } from '../../live/connection';
 import type { IncidentEvidence, IncidentSummary } from '../../live/contract';
-import { span, visible, whole } from '../../live/formats';
+import { span, visible } from '../../live/formats';
 import { deviceIn, nameIn, type Incident } from '../../live/incidents';
 import { saveAs } from '../../parts/csv';
 import { Icon } from '../../parts/icons';
@@ -10,7 +10,7 @@ import { Name } from '../../parts/name';
 import { useAsked } from '../../parts/notices';
 import { say } from '../../words/words';
 import { Counts } from './counts';
-import { expectedOf } from './evidence_words';
+import { amountOf, expectedOf } from './evidence_words';
 import { severities, w } from './words';
 
 /** What the device at this address is called; null: nobody knows anything of it. */
@@ -61,16 +61,16 @@ export function Evidence({ of: found }: { of: Incident }) {
         )}
       </header>
       <div class="pad stack small">
-        {kept !== null && <Counts of={kept.evidence} untilMs={found.isOpen ? second.value : null} />}
+        {kept !== null && <Counts of={kept.evidence} type={found.type} untilMs={found.isOpen ? second.value : null} />}
         <dl class="facts">
           <dt>{w.count}</dt>
-          <dd>{evidence.count === undefined ? '–' : whole(evidence.count)}</dd>
+          <dd>{evidence.count === undefined ? '–' : amountOf(found.type, evidence.count)}</dd>
           <dt>{w.expected}</dt>
           <dd>{visible(expectedOf(found) ?? '–')}</dd>
           {kept !== null && kept.evidence.levels.length > 1 && (
             <>
               <dt>{w.levels}</dt>
-              <dd>{kept.evidence.levels.slice(1).map(([least, severity]) => say(w.from, { severity: severities[severity], count: whole(least) })).join(', ')}</dd>
+              <dd>{kept.evidence.levels.slice(1).map(([least, severity]) => say(w.from, { severity: severities[severity], count: amountOf(found.type, least) })).join(', ')}</dd>
             </>
           )}
           <dt>{w.times}</dt>

@@ -1,5 +1,5 @@
 /** What would be ordinary instead of an incident, and what a person can do about it. */
-import { quantities, span } from '../../live/formats';
+import { quantities, span, text, volume, whole } from '../../live/formats';
 import type { Incident } from '../../live/incidents';
 import { say, sayWhole, words } from '../../words/words';
 
@@ -41,6 +41,13 @@ const ORDINARY: Readonly<Record<string, string>> = {
 };
 const HABITS: Readonly<Record<string, string>> = { new: ordinary.new, more: ordinary.more, same: ordinary.same };
 
+const OF_BYTES = ['outbound_volume', 'dns_tunnel'];
+
+/** So many as an incident of this kind counts. */
+export function amountOf(type: string, count: number): string {
+  return OF_BYTES.includes(type) ? text(volume(count)) : whole(count);
+}
+
 /** What to look at; in the appliance's words, which are English, where this page has none for it. */
 export function adviceOf({ type, evidence }: Incident): string | undefined {
   return ADVICE[type] ?? evidence.advice;
@@ -49,7 +56,7 @@ export function adviceOf({ type, evidence }: Incident): string | undefined {
 /** What would be ordinary; in the appliance's words, which are English, where this page has none for it. */
 export function expectedOf({ type, evidence }: Incident): string | undefined {
   const { values, expected } = evidence;
-  const text = ORDINARY[type];
+  const ordinaryText = ORDINARY[type];
   if (!values) return expected;
   const given = {
     ...quantities(type === 'dns_tunnel' ? { ...values, own: values.least! } : values),
@@ -57,6 +64,6 @@ export function expectedOf({ type, evidence }: Incident): string | undefined {
     span: span(Number(values.seconds)),
     days: say(ordinary.days, { count: Number(values.days) }),
   };
-  const said = sayWhole(text, given);
+  const said = sayWhole(ordinaryText, given);
   return said === undefined ? expected : said + (values.others ? say(ordinary.others, given) : '') + say(HABITS[values.habit ?? ''] ?? '', given);
 }

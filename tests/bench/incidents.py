@@ -17,8 +17,9 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple, Protocol
 
-from appliance.core.detection.arp import claim_in, question_in
-from appliance.core.detection.incident import IncidentChange, Incidents, IncidentUpdate
+from appliance.core.detection.abuse.arp import claim_in, question_in
+from appliance.core.detection.incident import IncidentChange, IncidentUpdate
+from appliance.core.detection.open_incidents import Incidents
 from appliance.core.kernel.bpf.capture_filter import MOST_UNANSWERED
 from appliance.core.traffic.packet import decode
 from tests.bench.hostile import ATTACKS, Timed

@@ -17,8 +17,8 @@ from playwright.sync_api import Page, expect
 from appliance import events
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.place import Hit
+from appliance.core.detection.abuse.arp import Dispute
 from appliance.core.detection.abuse.rogue_servers import RogueServers
-from appliance.core.detection.arp import Dispute
 from appliance.core.detection.evidence import Evidence
 from appliance.core.detection.incident import Incident, Severity
 from appliance.core.detection.incident_kind import IncidentKind

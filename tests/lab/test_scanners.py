@@ -9,8 +9,9 @@ from random import Random
 
 import pytest
 
-from appliance.core.detection.arp import claim_in, question_in
-from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
+from appliance.core.detection.abuse.arp import claim_in, question_in
+from appliance.core.detection.incident import Incident, IncidentChange, IncidentUpdate
+from appliance.core.detection.open_incidents import Incidents
 from appliance.core.traffic.packet import decode
 from appliance.system.network.capture import PacketCapture
 from tests.bench.hostile import Timed

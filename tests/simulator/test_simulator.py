@@ -12,7 +12,7 @@ import pytest
 
 from appliance import simulator
 from appliance.config import Config, parse
-from appliance.core.detection.arp import claim_in
+from appliance.core.detection.abuse.arp import claim_in
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan, Reading
 from appliance.core.moment import Moment

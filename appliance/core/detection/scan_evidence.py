@@ -6,7 +6,7 @@ from itertools import islice
 
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.place import Hit
-from appliance.core.detection.arp import Dispute
+from appliance.core.detection.abuse.arp import Dispute
 from appliance.core.detection.evidence import MOST_EXAMPLES, TOO_MUCH, Evidence
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.scans import ANY_PORT, NEIGHBOURS, Suspicion

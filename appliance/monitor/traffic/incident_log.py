@@ -9,9 +9,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from appliance.core.detection.incident import RETURN_S, Incident, IncidentChange, Incidents, IncidentUpdate
+from appliance.core.detection.incident import Incident, IncidentChange, IncidentUpdate
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.incident_record import IncidentDevice, IncidentRecord, Mute
+from appliance.core.detection.open_incidents import RETURN_S, Incidents
 from appliance.core.moment import Moment, began_at
 from appliance.core.refusal import Code, Refused
 from appliance.monitor.traffic.habit_log import HabitLog

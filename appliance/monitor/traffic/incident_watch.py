@@ -17,8 +17,9 @@ from appliance.core.blocking.block import Block, BlockOrigin, BlockRequest
 from appliance.core.blocking.place import Hit
 from appliance.core.blocking.targets import TargetKind, kind_of
 from appliance.core.detection.evidence import MOST_EXAMPLES, Evidence
-from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate
+from appliance.core.detection.incident import Incident, IncidentChange, IncidentUpdate
 from appliance.core.detection.incident_record import ADVICE, IncidentDevice, IncidentRecord
+from appliance.core.detection.open_incidents import Incidents
 from appliance.core.detection.rates.outflow import Sent, outflow_evidence
 from appliance.core.detection.response import Response, Responses
 from appliance.core.detection.scan_evidence import listed_evidence

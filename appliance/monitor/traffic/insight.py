@@ -17,7 +17,7 @@ from msgspec import UNSET
 from appliance import events
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.place import Hit
-from appliance.core.detection.arp import AddressClaim, AddressQuestion, claim_in, question_in
+from appliance.core.detection.abuse.arp import AddressClaim, AddressQuestion, claim_in, question_in
 from appliance.core.detection.rates.outflow import Sent
 from appliance.core.detection.response import Response
 from appliance.core.machine import Link, Network

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from appliance.core.detection.arp import claim_in, question_in
-from appliance.core.detection.incident import Incidents
+from appliance.core.detection.abuse.arp import claim_in, question_in
+from appliance.core.detection.open_incidents import Incidents
 from appliance.core.traffic.devices.dhcp import dhcp_in
 from appliance.core.traffic.devices.multicast_dns import announced_in
 from appliance.core.traffic.devices.neighbour_discovery import notice_in

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.detection.incident import Incident, IncidentChange, Incidents, IncidentUpdate, Severity
+from appliance.core.detection.incident import Incident, IncidentChange, IncidentUpdate, Severity
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.incident_record import IncidentRecord, Mute
+from appliance.core.detection.open_incidents import Incidents
 from appliance.core.moment import Moment
 from appliance.core.refusal import Refused
 from appliance.core.traffic.packet import decode

@@ -1,1 +1,1 @@
-"""Abuse of what one is let do: floods, passwords that are tried, data in names, servers that nobody has set up."""
+"""Abuse of what one is let do: floods, tried passwords, data in names, taken addresses, servers that nobody set up."""

@@ -1,8 +1,9 @@
 """Servers that are none of a department's: one message is enough, and it stays one incident."""
 
 from appliance.core.detection.abuse.rogue_servers import MOST_STRANGERS, RogueServers
-from appliance.core.detection.incident import QUIET_S, IncidentChange, Incidents, Severity
+from appliance.core.detection.incident import IncidentChange, Severity
 from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.detection.open_incidents import QUIET_S, Incidents
 from appliance.core.traffic.devices.dhcp import DhcpMessage
 from appliance.core.traffic.devices.neighbour_discovery import NeighbourNotice
 from appliance.core.traffic.devices.server_sign import (

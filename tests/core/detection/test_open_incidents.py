@@ -4,16 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core.detection.incident import (
-    MOST_OPEN,
-    MOST_TOLD,
-    QUIET_S,
-    RETURN_S,
-    IncidentChange,
-    Incidents,
-    IncidentUpdate,
-)
+from appliance.core.detection.incident import IncidentChange, IncidentUpdate
 from appliance.core.detection.incident_kind import IncidentKind
+from appliance.core.detection.open_incidents import MOST_OPEN, MOST_TOLD, QUIET_S, RETURN_S, Incidents
 from appliance.core.detection.scans import (
     ANSWER_S,
     MOST_ATTEMPTS,

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.detection.arp import ALTERNATIONS, MOST_ADDRESSES, RECENT_S, AddressClaim, AddressClaims, claim_in
-from appliance.core.detection.incident import IncidentChange, Incidents
+from appliance.core.detection.abuse.arp import (
+    ALTERNATIONS,
+    MOST_ADDRESSES,
+    RECENT_S,
+    AddressClaim,
+    AddressClaims,
+    claim_in,
+)
+from appliance.core.detection.incident import IncidentChange
+from appliance.core.detection.open_incidents import Incidents
 from tests.core import frames
 
 ROUTER, PC, THIEF = "02:00:00:00:00:01", "02:00:00:00:00:0a", "02:00:00:00:00:66"

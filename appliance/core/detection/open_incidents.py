@@ -33,7 +33,7 @@ QUIET_S = 180.0  # a scan that avoids detection waits a minute or two between it
 # then one incident, and not two events each time.
 RETURNED_QUIET_S = (7200.0, 86400.0)
 RETURN_S = 86400.0  # after its end, within which it is the same incident
-MOST_EARLIER = 1024  # that have ended and may come back; 0.5 MB
+MOST_EARLIER = 1024  # that have ended and may come back; 1 MB
 MOST_TOLD, TOLD_WITHIN_S = 4, 3600.0  # events of one incident: opened, and a step for each severity; more can wait
 MOST_OPEN = 256  # forged sources could open any number; a person reads no more
 MOST_VICTIMS = 16  # of one incident that are remembered as told

@@ -9,18 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.image.conftest import Note
-from tests.image.roots import (
-    LEFT,
-    NEWER,
-    PROGRAM,
-    TRIAL_S,
-    UPDATED,
-    Changed,
-    latest_update,
-    lay_update,
-    module,
-    program,
-)
+from tests.image.roots import LEFT, NEWER, PROGRAM, TRIAL_S, UPDATED, Changed, latest_update, lay_update, program
 from tests.image.virtual import UNWATCHED, Virtual, confirmed, hasty
 
 pytestmark = pytest.mark.slow
@@ -60,12 +49,6 @@ IDLE: Mapping[str, tuple[Changed, str]] = {
         {PROGRAM: program('raise RuntimeError("a fault of this version")')},
         "RuntimeError: a fault of this version",
     ),
-    # Their services answer, and do not do their work.
-    "no driver of its network ports": (
-        {module("drivers/net/virtio_net"): None},
-        "eth0, eth1 was there before, and is not now",
-    ),
-    "a kernel that cannot count": ({module("net/netfilter/nft_objref"): None}, "metering: "),
 }
 
 
@@ -105,39 +88,3 @@ def test_a_good_update_is_confirmed(updated: Virtual, note: Note) -> None:
     found = latest_update(updated)
     assert (found["version"], found["state"], found["reason"]) == (NEWER, "confirmed", None)
     note("a good update", "root B is confirmed at its first start, with all its tries again")
-
-
-# How far a start has come when its power is taken, by what the serial line shows; systemd shortens long lines.
-MOMENTS = (
-    "Root B; 2 more tries",
-    "Starting kernel",
-    "Welcome to",
-    "Finished .*the data partition",
-    "Reached target .*m - Local File Systems",
-    "Finished .*was laid on the boot partition",
-    "Finished .*the network of its position",
-    "Finished .*before the network forwards",
-    "Started .*Secure Shell server",
-    "Started .*of a department's network",
-)
-BLOCKED = "203.0.113.9"
-
-
-def test_ten_restarts_and_ten_power_cuts_later_root_b_runs_with_its_tries(updated: Virtual, note: Note) -> None:
-    updated.run(f"appliance block {BLOCKED} --duration 1d --reason test")
-    for moment in MOMENTS:
-        updated.restart()  # before the root has proved itself again, but for the first time
-        assert updated.counters_at_starts()[-1] == ("B A", "3", "3")
-        updated.wait_for(rf"(?s:Boot counters:.*Boot counters:.*){moment}")
-        updated.power_off()
-        updated.power_on()
-        updated.run("true")
-        assert updated.counters_at_starts() == [("B A", "3", "2")]
-    updated.wait_for(confirmed("B"))
-    assert updated.counters() == UPDATED
-    assert updated.tries("A") == []
-    assert latest_update(updated)["state"] == "confirmed"
-    assert BLOCKED in updated.run("systemctl start appliance && appliance status")
-    number = len(MOMENTS)
-    seen = "root B each time, and the counters are right at each start"
-    note(f"{number} restarts and {number} power cuts after it", seen)

@@ -89,7 +89,7 @@ class NodeClient(Recorder):
         self._order({"emit": event, "args": arguments, "code": code})
 
     def pause(self) -> None:
-        """Suspend the process, so that it reads nothing."""
+        """Suspend the process, so that it reads and answers nothing, as a suspended laptop does."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -104,16 +104,9 @@ class NodeClient(Recorder):
         """Disconnect and connect again, as a page does that changes its `auth`."""
         self._order({"reconnect": True})
 
-    def freeze(self) -> None:
-        """Keep the process from reading and answering, as a suspended laptop does."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Resume it."""
-        self._process.send_signal(signal.SIGCONT)
-
     def close(self) -> None:
         """End the process."""
+        self.resume()
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait(PATIENCE_S)
@@ -130,7 +123,7 @@ class NodeClient(Recorder):
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if not line.endswith("\n"):
-                return  # the process ended in the middle of a line
+                break  # the process ended in the middle of a line
             fact = json.loads(line)
             with self._arrival:
                 if "id" in fact:
@@ -138,6 +131,7 @@ class NodeClient(Recorder):
                     self._arrival.notify_all()
                     continue
             self.record(fact)
+        self.record_end()
 
 
 def _valid(call: str, answer: Any) -> Any:

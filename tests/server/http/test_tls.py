@@ -134,13 +134,13 @@ def test_a_client_that_does_not_read_does_not_delay_others(secured, pem) -> None
     with stuck, honest:
         stuck.wait_for("connect")
         honest.wait_for("connect")
-        stuck.freeze()
+        stuck.pause()
         alert = examples()["security:incident"]
         for number in range(300):
             incident = {**alert["incident"], "details": f"{number} {'x' * 4000}"}
             secured.publish("security:incident", {**alert, "incident": incident})
         honest.wait_for("security:incident", count=300)
-        stuck.thaw()
+        stuck.resume()
 
 
 def test_pinning_accepts_the_pinned_certificate_and_no_other(secured, pem, tmp_path) -> None:

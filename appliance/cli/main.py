@@ -132,7 +132,7 @@ def quota(paths: Paths, department: str | None, step: str | None, as_json: bool)
 @json_option
 def doctor(paths: Paths, bundle: Path | None, as_json: bool) -> None:
     """Look for problems that keep the appliance from working, and say how to fix them."""
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     from appliance.service.doctor import Verdict, examine, report
 

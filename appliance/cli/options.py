@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
+from msgspec import Struct
 
 from appliance.cli.shell import Failed, ReaderGone, end_of, fail, told_when_unread
 from appliance.core.operations.trial import CONFIG_FILE
@@ -24,8 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and a failure as JSON too.")
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Struct, frozen=True):
     """The paths of configuration and state. `config`: `None` where there is no file and defaults apply."""
 
     config: Path | None

@@ -5,7 +5,8 @@ commented out. A guess is careful: where nothing says that the computer forwards
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.core.machine import Link, Position
 
@@ -18,8 +19,7 @@ class NothingToWatch(Exception):
     """The computer has no network interface for a configuration; the text says what to do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What is known of the computer. `uplink`: the interface of the default route; `uplink_port`: of a bridge, the port
     behind which the gateway is; both `None` where nothing shows it. `forwards`: the kernel routes between interfaces.
     """
@@ -32,8 +32,7 @@ class Surroundings:
     host_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """A first configuration. `interfaces`: one for each department; `why`: a sentence for a person."""
 
     position: Position

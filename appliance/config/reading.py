@@ -9,14 +9,13 @@ import codecs
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from appliance.config.contradictions import contradictions
 from appliance.config.line_numbers import line_of, line_of_syntax_error, lines_of_keys
@@ -31,16 +30,14 @@ _LONG_PATH = re.compile(r"""(?<![\w.'"-])(?:[\w'"-]+[ \t]*\.[ \t]*){20}""")
 LONGEST_SHOWN = 60  # of a wrong value, in an error: enough to recognise it
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What is wrong with a configuration. `line`: of its text, from 1; `None`: it is at no one line."""
 
     line: int | None
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A fault as the reader meets it. `path`: of its key."""
 
     path: str

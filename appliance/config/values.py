@@ -29,7 +29,7 @@ class BitRate(int):
 class Subnet:
     """A prefix of IPv4 or IPv6, written without host bits: `192.168.1.0/24`.
 
-    A class of its own and no dataclass, because `msgspec` takes only one foreign type in a field.
+    A class of its own, because `msgspec` takes only one foreign type in a field.
     """
 
     __slots__ = ("network",)

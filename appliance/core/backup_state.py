@@ -1,7 +1,8 @@
 """The backup that the page makes or restores: how far it is, and what it says of itself."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class BackupStage(StrEnum):
@@ -16,8 +17,7 @@ class BackupStage(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class BackupFacts:
+class BackupFacts(Struct, frozen=True):
     """What a backup says of itself. `changes`: a sentence for each change of the configuration that it would bring."""
 
     host: str
@@ -26,8 +26,7 @@ class BackupFacts:
     changes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BackupState:
+class BackupState(Struct, frozen=True):
     """The backup that the page makes or restores. `facts`: once it was judged; `fault`: why it failed."""
 
     stage: BackupStage

@@ -9,14 +9,14 @@ starts, because an error may only ever lie on the safe side:
     latest      for tokens: a token is never valid too long. A power cut brings no expired token back to life.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from appliance.core.moment import Moment
 
 
-@dataclass(frozen=True, slots=True)
-class Holdover:
+class Holdover(Struct, frozen=True):
     """An estimate that goes on from `since`. `since.is_trusted`: whether the true time was ever known."""
 
     since: Moment

@@ -5,10 +5,11 @@ interface that is gone is missing from the mapping, a sensor that is not there r
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import NamedTuple
+
+from msgspec import Struct
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -23,8 +24,7 @@ class Position(StrEnum):
     HOST = "host"
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(Struct, frozen=True):
     """The traffic of an interface since the kernel made it: L2 bytes and packets, 64 bits wide.
 
     `errors`: packets that arrived damaged or could not be sent. `drops`: whole ones that were given up.
@@ -45,8 +45,7 @@ class Vlan(NamedTuple):
     tag: int
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """One network interface. `up`: administratively up and with a carrier. `speed_bps`: negotiated, or `None`.
 
     `boot`: identifies the run of the kernel that counted; with every boot counters start at zero. `vlan`: of a VLAN's
@@ -89,8 +88,7 @@ def tags_on(trunk: str, vlans: Iterable[Vlan | None]) -> frozenset[int]:
     return frozenset(one.tag for one in vlans if one is not None and one.trunk == trunk)
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """A device that the kernel knows on a link (neighbour table, bridge port), last confirmed `age_s` seconds ago."""
 
     interface: str
@@ -113,8 +111,7 @@ class Connection(NamedTuple):
     destination: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineSigns:
+class MachineSigns(Struct, frozen=True, kw_only=True):
     """What the kernel says of the computer's own hardware and tables; `None`: it cannot be read here.
 
     `undervoltage`: the supply has dropped since the kernel last looked. `throttled`: the processor is held back.
@@ -138,8 +135,7 @@ class MachineSigns:
 NO_SIGNS = MachineSigns()
 
 
-@dataclass(frozen=True, slots=True)
-class Vitals:
+class Vitals(Struct, frozen=True):
     """Load, temperature, memory and storage of the computer itself. `cpu_temperature_c`: `None`: no sensor."""
 
     cpu_percent: float
@@ -151,8 +147,7 @@ class Vitals:
     signs: MachineSigns = NO_SIGNS
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """A captured Ethernet frame, possibly cut at the capture's snap length."""
 
     interface: str
@@ -180,8 +175,7 @@ class Light(StrEnum):
     DIP = "goes out"  # for a moment each two seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Lights:
+class Lights(Struct, frozen=True):
     """The state of the three LEDs. `brightness`: of the activity LED while it is on, from 0 to 1."""
 
     status: Light

@@ -4,8 +4,9 @@ Rates and ages use `monotonic_s`, which never jumps; quota periods, expiries and
 or a time server may set. Nothing in the core or in the monitor reads a clock.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 PATIENCE_S = 600.0  # since boot: NTP takes a minute or two, and without a time server days must begin all the same
 
@@ -13,8 +14,7 @@ PATIENCE_S = 600.0  # since boot: NTP takes a minute or two, and without a time 
 FIRST_POSSIBLE, LAST_POSSIBLE = datetime(2026, 1, 1, tzinfo=UTC), datetime(2051, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """One instant on both clocks. `wall`: aware, in UTC. `monotonic_s`: seconds since boot, as Linux counts them.
 
     `is_trusted`: whether `wall` may be believed; only then may it end a quota period or a block.

@@ -2,15 +2,15 @@
 
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.config import Config
 from appliance.core.metering.department import Department
 from appliance.core.version import VERSION
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(Struct, frozen=True, kw_only=True):
     """The appliance as it was started. `name`: of its computer; `started_s`: when, by the monotonic clock."""
 
     name: str

@@ -1,8 +1,9 @@
 """What the server is built on: the monitors and access services that carry out what clients ask for."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from appliance.core.moment import Moment
 from appliance.core.refusal import Code, Refused
@@ -32,8 +33,7 @@ from appliance.server.profile import Profile
 BUILT_PAGE = Path(__file__).parents[1] / "dashboard/dist"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class Services(Struct, frozen=True, kw_only=True):
     """Everything that calls and pages may use.
 
     `departments`: the configured ids. `profile`: what the appliance says of itself. `certificate`: that of the server,

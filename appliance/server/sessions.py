@@ -1,11 +1,11 @@
 """Sessions of clients: begin with an accepted token, and end when the client leaves or the token is no longer valid."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from eventlet.hubs import get_hub
+from msgspec import Struct
 from socketio import exceptions
 
 from appliance.core.access.audit_entry import Actor
@@ -28,8 +28,7 @@ from appliance.server.services import Services
 PARTING_S = 0.5
 
 
-@dataclass(slots=True, eq=False)
-class ClientSession:
+class ClientSession(Struct, eq=False):
     """A client that is logged in. `grant`: a renewed token replaces it; `address`: `None` where it is no IP address.
 
     `since`: the number of the latest alert that the client had seen when it connected; `None`: it did not say.

@@ -7,13 +7,13 @@ Each rung takes by name what the rungs before it have built. Nothing moves yet: 
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
 from typing import Protocol
 
 from eventlet import tpool
 from eventlet.semaphore import Semaphore
+from msgspec import Struct
 
 from appliance.config import Config
 from appliance.core.blocking.lists.list_contents import Fetched
@@ -95,8 +95,7 @@ class Telling(Protocol):
         """A sentence for each thing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disk:
+class Disk(Struct, frozen=True, kw_only=True):
     """The open files that the monitors write to, and the folders of block lists and crash reports that they read.
 
     `page_backups`: makes and restores backups of the state directory.
@@ -121,8 +120,7 @@ class Disk:
         self.state.store.fold_long()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Monitors:
+class Monitors(Struct, frozen=True, kw_only=True):
     """The monitors, built over one foundation."""
 
     maintenance_mode: MaintenanceMode
@@ -154,8 +152,7 @@ class Monitors:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Appliance:
+class Appliance(Struct, frozen=True, kw_only=True):
     """All parts, built and at rest."""
 
     config: Config

@@ -4,12 +4,13 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
 from zoneinfo import available_timezones
+
+from msgspec import Struct
 
 from appliance import config as configuration
 from appliance.config import Config, proposal
@@ -42,8 +43,7 @@ class CannotStart(Exception):
     """Something that the appliance needs is missing; the text says what a person can do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PacketFilter:
+class PacketFilter(Struct, frozen=True, kw_only=True):
     """The part of a machine that blocks need; a boot opens no more of it."""
 
     interfaces: Interfaces
@@ -65,8 +65,7 @@ class SimulatedPeople(Protocol):
         """The departments whose requests the operator looks at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine(PacketFilter):
+class Machine(PacketFilter, Struct, frozen=True, kw_only=True):
     """An open machine, behind the ports.
 
     `release`: takes every table and filter of the appliance out of the kernel. `cut_off_port`: where the kernel sends

@@ -18,8 +18,9 @@ the server needs is imported, because the restore holds a boot up.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from random import random
+
+from msgspec import Struct, field
 
 from appliance.config import Config
 from appliance.core.moment import Moment
@@ -52,8 +53,7 @@ from appliance.service.machines import Machine, PacketFilter
 from appliance.system.public_suffixes import PublicSuffixes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Foundation:
+class Foundation(Struct, frozen=True, kw_only=True):
     """What every monitor is built on. `publish`: the way of an event to people; `troubles`: of what is below them.
 
     `hold`: holds the files still in maintenance; `None`: nothing does.

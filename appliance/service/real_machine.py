@@ -1,8 +1,9 @@
 """Opens the real machine, part by part: the packet filter first, which is all that a boot needs."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from appliance.config import Config
 from appliance.core.kernel.nftables.meter_rules import Setting
@@ -28,8 +29,7 @@ from appliance.system.nftables.set_elements import SetElements
 CUT_OFF_PORT = 80  # what a browser asks when it is given a bare name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RealPacketFilter(PacketFilter):
+class RealPacketFilter(PacketFilter, Struct, frozen=True, kw_only=True):
     """The open packet filter. `boot`: the kernel's name of this boot."""
 
     nftables: Nftables

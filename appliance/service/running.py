@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -20,6 +19,7 @@ import eventlet
 from eventlet import tpool
 from eventlet.event import Event as GreenEvent
 from eventlet.hubs import get_hub, trampoline
+from msgspec import Struct
 
 from appliance.core.machine import Press, vlan_of
 from appliance.core.moment import Moment
@@ -77,8 +77,7 @@ SIMULATED_GRANT_BYTES = 1_000_000_000  # of each quota that is used up: it lasts
 BACKLOG = 1024  # connections that wait to be accepted; one that finds no place is tried again only after a second
 
 
-@dataclass(frozen=True, slots=True)
-class Timed:
+class Timed(Struct, frozen=True):
     """A row of the timetable: a step, and every how many seconds it is taken.
 
     `wait`: returns when there may be work; until then no step is due.

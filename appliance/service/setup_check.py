@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.config import Config
 from appliance.core.machine import Position
@@ -12,8 +13,7 @@ from appliance.core.operations.foreign_rules import Listing
 from appliance.core.operations.setup import Effect, SetupFault, setup_faults
 
 
-@dataclass(frozen=True, slots=True)
-class SetupReport:
+class SetupReport(Struct, frozen=True):
     """`faults`: by department. `unchecked`: a sentence for what was not looked at, and why."""
 
     faults: Sequence[tuple[str, SetupFault]] = ()

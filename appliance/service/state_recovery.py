@@ -11,9 +11,10 @@ it is charged. The alarm of a damaged file ends when a person takes the files aw
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from appliance.core.moment import Moment
 from appliance.system.storage.ballast import Ballast
@@ -25,8 +26,7 @@ log = logging.getLogger(__name__)
 MOST_ASIDE = 4  # a medium that damages every file must not be filled by them; the first ones tell most
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveredState:
+class RecoveredState(Struct, frozen=True):
     """The open state, and what is wrong with it. `aside`: the damaged files, oldest first.
 
     `lost`: the contents that could not be read.

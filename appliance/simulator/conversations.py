@@ -4,10 +4,11 @@ All servers have addresses that are reserved for documentation (RFC 5737, RFC 38
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from ipaddress import ip_address
 from itertools import accumulate
 from random import Random
+
+from msgspec.structs import replace
 
 from appliance.core.traffic.packet import ACK, FIN, RST, SYN
 from appliance.simulator.frames import (

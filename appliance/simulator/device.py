@@ -1,8 +1,9 @@
 """The simulated computer: its gauges, its LEDs, the button with the person who presses it, and its updates."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import pi, sin
+
+from msgspec.structs import replace
 
 from appliance.core.machine import Lights, MachineSigns, Press, Vitals
 from appliance.core.operations.panel_lights import DARK, STATUS, PanelState

@@ -3,9 +3,10 @@
 They are complete and valid, checksums included, so that no reader needs to know that they are simulated.
 """
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from struct import pack, unpack
+
+from msgspec import Struct
 
 from appliance.core.traffic.packet import TCP, UDP
 
@@ -24,8 +25,7 @@ LIFETIME_S = 300
 ETHER_TYPES = {4: 0x0800, 6: 0x86DD}
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoints:
+class Endpoints(Struct, frozen=True):
     """Source and destination of a frame; both addresses of one family."""
 
     source_mac: str

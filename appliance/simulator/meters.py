@@ -8,9 +8,11 @@ it is exempt, and its few hosts fill no table.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import combinations
 from operator import sub
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from appliance.core.blocking.targets import overlap
 from appliance.core.machine import Facing, Network
@@ -23,8 +25,7 @@ UNLIMITED = 1 << 63
 _Key = tuple[str, str, tuple[Network, ...]]  # name, interface, networks: another of these is another meter
 
 
-@dataclass(frozen=True, slots=True)
-class _Meter:
+class _Meter(Struct, frozen=True):
     """Counts the traffic of `devices`. `carried`: by device that it ever counted, the sum until the latest plan.
 
     `since`: what each device had carried in all when that plan was applied.

@@ -6,11 +6,12 @@ depend on how often it is read.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import islice
 from math import exp, pi, sin
+
+from msgspec import Struct
 
 from appliance.config import Config
 from appliance.core.blocking.protection import Protected, Protections
@@ -48,8 +49,7 @@ FORGOTTEN_S = 600.0  # the kernel drops an unused neighbour after this time
 HEARD_S = 20.0  # a present device shows itself at least this often
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """A computer in a department. `share`: of the department's usual traffic; `period_s` 0: it never leaves."""
 
     address: Address
@@ -78,8 +78,7 @@ class SimulatedVendors:
         return VENDORS[number] if mac.startswith(OWN_PREFIX) and number < len(VENDORS) else None
 
 
-@dataclass(frozen=True)
-class Population:
+class Population(Struct, frozen=True, dict=True):
     """A department with its devices. `own`: the appliance's address there; `None` where the network has no room."""
 
     seed: int

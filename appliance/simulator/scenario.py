@@ -6,10 +6,12 @@ people and cables do; the appliance's reaction is its own.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from random import Random
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class ActKind(StrEnum):
@@ -29,8 +31,7 @@ class ActKind(StrEnum):
 FIRST, LAST = 0, -1  # which department an act is about; with one department both are the same
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(Struct, frozen=True):
     """One thing that happens, `at_s` seconds after the start. `pick`: 0..1, chooses the device."""
 
     at_s: float

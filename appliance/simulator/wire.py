@@ -6,8 +6,9 @@ grows. A block or an outage takes effect with the next tick; a traffic limit wit
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from math import ceil, inf
+
+from msgspec import Struct
 
 from appliance.core.machine import Frame, Position
 from appliance.simulator.conversations import (
@@ -33,8 +34,7 @@ IsStopped = Callable[[str, Address, float], bool]
 IsDenied = Callable[[str, Address, str, float], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(Struct, frozen=True):
     """L3 bytes from a device and toward it since the start of the machine."""
 
     up_bytes: int = 0
@@ -56,8 +56,7 @@ class Traffic:
         return ceil(self.down_bytes / PACKET_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class TrafficLimit:
+class TrafficLimit(Struct, frozen=True):
     """A limit on some devices together. `None`: no limit of this kind.
 
     `stop_at_bytes`: of their traffic in both directions since the start; the packet that reaches it is the last.
@@ -240,8 +239,7 @@ class Wire:
         return frames
 
 
-@dataclass(frozen=True, slots=True)
-class Simulation:
+class Simulation(Struct, frozen=True):
     """The state that the parts of the machine share. `elapsed`: seconds since its start."""
 
     position: Position

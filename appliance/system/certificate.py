@@ -10,11 +10,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from cryptography.x509 import GeneralName
@@ -31,8 +32,7 @@ class CertificateUnavailable(Exception):
     """The certificate cannot be made; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What a certificate says: its time, and the names and addresses for which it stands.
 
     `is_self_signed`: no authority stands behind it.

@@ -10,16 +10,16 @@ fails, and it goes last.
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from appliance.core.operations.trial import RESET_MARKER
 
 PIECE_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Erased:
+class Erased(Struct, frozen=True):
     """What was erased."""
 
     files: int

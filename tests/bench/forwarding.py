@@ -5,9 +5,10 @@ with offloads off, and cost the sender's CPU time: the kernel carries them throu
 """
 
 import json
-from dataclasses import replace
 from ipaddress import IPv4Network, ip_network
 from statistics import median
+
+from msgspec.structs import replace
 
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan

@@ -8,12 +8,13 @@ logarithmic scales, of what the figure has above its value at the smallest numbe
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
 from tempfile import TemporaryDirectory
+
+from msgspec.structs import replace
 
 from appliance.core.blocking.block import BlockRequest
 from appliance.core.blocking.cover import Range

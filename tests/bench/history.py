@@ -9,13 +9,14 @@ is counted: `write_bytes` in `/proc/self/io` is what went to the medium.
 import os
 import random
 import tempfile
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import fields
 
 from appliance.core.access.token_lifetime import Lifetime
 from appliance.core.metering.history_series import DEPARTMENT_STEPS, HOST_STEPS, Retention, Series

@@ -75,13 +75,13 @@ class NodeClient(Recorder):
             raise Unanswered(f"the connection ended before {event} was acknowledged")
         raise AssertionError(f"{event} was not acknowledged in {within_s} s")
 
-    def retried(self, event: str, *arguments: Any) -> Any:
+    def retried(self, event: str, *arguments: Any, within_s: float = PATIENCE_S) -> Any:
         """As `call`, of a client with the option `retries`, which repeats a call over the end of its connection."""
         number = next(self._ids)
         self._order({"emit": event, "args": arguments, "code": None, "id": number})
         with self._arrival:
-            if not self._arrival.wait_for(lambda: number in self._answers, PATIENCE_S):
-                raise AssertionError(f"{event} was not acknowledged in {PATIENCE_S} s")
+            if not self._arrival.wait_for(lambda: number in self._answers, within_s):
+                raise AssertionError(f"{event} was not acknowledged in {within_s} s")
             return _valid(event, self._answers.pop(number))
 
     def send(self, event: str, *arguments: Any, code: str | None = None) -> None:

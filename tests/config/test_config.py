@@ -1,7 +1,6 @@
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import ip_network
 from itertools import permutations
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
+from msgspec.structs import replace
 
 from appliance.config import Config, ConfigError, LimitsSection, judge, load, load_text, parse
 from appliance.config.remarks import remarks

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan, Reading

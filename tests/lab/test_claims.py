@@ -1,10 +1,10 @@
 """Whose a packet is: by its port, else by its address, else by the device that sends or gets it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.kernel.nftables.meter_rules import Setting
 from appliance.core.machine import Facing

@@ -3,9 +3,9 @@
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.kernel.nftables.meter_rules import Setting
 from appliance.core.kernel.nftables.notice_rules import NOTICE

@@ -8,11 +8,11 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.kernel.flow_offload import carriers, probing
 from appliance.core.kernel.nftables.meter_rules import Setting

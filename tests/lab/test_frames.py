@@ -3,9 +3,9 @@
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.machine import Facing, Vlan
 from appliance.core.metering.meter import Plan

@@ -1,8 +1,7 @@
 """Quotas of single hosts on the real kernel: which are held, and how figures are corrected."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.machine import Facing
 from tests.lab.network import WEB_V4, WEB_V6, Network

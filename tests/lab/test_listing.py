@@ -1,11 +1,11 @@
 """A ruleset that `nft` has listed: it loads again, as distributions do at a boot, and brings back no bytes."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.kernel.nftables.meter_rules import Setting
 from appliance.core.machine import Facing

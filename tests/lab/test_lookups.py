@@ -5,11 +5,11 @@ import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import dns.message
 import dns.rcode
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan

@@ -3,10 +3,11 @@
 import json
 import socket
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.kernel.nftables.meter_rules import Setting
 from appliance.core.machine import Facing, Vlan

@@ -1,9 +1,9 @@
 """The open kernel: what is blocked and what is used up passes, is counted, and is held again when its time is over."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan

@@ -1,7 +1,9 @@
 """A kernel in memory that obeys the rules of the ports, and remembers what it carried, showed and forgot."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from appliance.core.machine import Connection, Counters, Link, NextHop, Sighting
 from appliance.core.metering.account import AccountKey

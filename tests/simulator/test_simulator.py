@@ -3,12 +3,12 @@
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import dns.message
 import pytest
+from msgspec.structs import replace
 
 from appliance import simulator
 from appliance.config import Config, parse

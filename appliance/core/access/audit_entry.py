@@ -7,13 +7,14 @@ on; a copy of a later digest, kept elsewhere, shows that.
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 LONGEST_VALUE = 2000  # characters, of `what`, `before` and `after` each: a usual argument is far shorter
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(Struct, frozen=True):
     """One change. `who`: the subject of a token, `button`, or the user of the command line; `role`: "" without a token.
 
     `address`: of the client, `None` for the appliance itself. `what`, `before` and `after`: JSON; `null`: nothing.
@@ -31,8 +32,7 @@ class AuditEntry:
     outcome: str = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
+class StoredEntry(Struct, frozen=True):
     """An entry in the trail. `number`: counts from 1; `digest`: of this entry and the digest before it."""
 
     number: int
@@ -66,8 +66,7 @@ def first_break(chain: Iterable[StoredEntry], previous: str = "") -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """The author of a change: the subject and role of a token, and the address that it comes from."""
 
     who: str

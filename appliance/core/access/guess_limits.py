@@ -12,7 +12,8 @@ on each later one, and a known address 1,440. A year of that is 1.2 million: a p
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.core.access.login_backoff import BackoffRules, LoginBackoff
 from appliance.core.access.rate_limit import Rate, RateLimit
@@ -27,8 +28,7 @@ MOST_ACCOUNTS = 10_000  # names that are tried at once, 100 bytes each; each cos
 MOST_KNOWN = 20  # networks of one person: home, desk, phone; the one that was used longest ago is forgotten first
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(Struct, frozen=True):
     """A visitor who gives a name and a password. `network`: of `client_network`."""
 
     name: str

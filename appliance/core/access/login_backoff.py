@@ -7,13 +7,13 @@ the memory. A good login resets nothing: it may be the guesser's own, and it has
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.core.access.client_address import client_network
 
 
-@dataclass(frozen=True, slots=True)
-class BackoffRules:
+class BackoffRules(Struct, frozen=True):
     """`free`: refusals that cost nothing; then `first_s` seconds, doubled each time up to `longest_s`.
 
     `quiet_s`: until they are forgotten.
@@ -26,8 +26,7 @@ class BackoffRules:
     most_networks: int = 1000  # 200 bytes each
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusals:
+class _Refusals(Struct, frozen=True):
     """The refused logins of a network."""
 
     count: int

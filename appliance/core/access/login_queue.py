@@ -7,8 +7,9 @@ are behind one who asks once. Each `OLDEST_EACH`th turn is for the visitor who h
 """
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass
 from itertools import count
+
+from msgspec import Struct
 
 # A Raspberry Pi judges one to ten a second: who waits longer than for these is gone, or has timed out.
 MOST_WAITING = 64
@@ -17,8 +18,7 @@ MOST_COUNTED = 10_000  # lanes whose requests are counted at once, 100 bytes eac
 OLDEST_EACH = 4  # known visitors lose a quarter of the turns to others, and the others are sure of them
 
 
-@dataclass(eq=False, slots=True)
-class Waiting:
+class Waiting(Struct, eq=False):
     """A visitor in the queue. `lane`: the visitors that count as one; `rank`: 0: known, else the lower the better."""
 
     lane: str

@@ -6,9 +6,10 @@ person may do and what they may see are two questions.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from appliance.core.refusal import Code, Refused
 
@@ -40,8 +41,7 @@ class TokenOrigin(StrEnum):
     ISSUER = "issuer"  # by the organisation's own issuer, recorded when it was first used here
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """A person with a password. `departments`: `None` for all of them."""
 
     name: str
@@ -49,8 +49,7 @@ class Person:
     departments: frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRecord:
+class TokenRecord(Struct, frozen=True):
     """What is stored of a token: not the token itself, only who it is for and how long.
 
     `expires_at`: of a login, the end of the last renewal. `person`: who logged in, `None` for other origins.

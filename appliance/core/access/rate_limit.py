@@ -7,11 +7,11 @@ so that strangers cannot fill the memory; where there are too many, the one that
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """A bucket allows `burst` at once and `rate_per_s` in the long run."""
 
     rate_per_s: float

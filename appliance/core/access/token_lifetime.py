@@ -6,22 +6,21 @@ untrusted clock is not followed when it jumps, and time never goes back before t
 certainly passed.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from appliance.core.moment import Moment
 
 
-@dataclass(frozen=True, slots=True)
-class Issuance:
+class Issuance(Struct, frozen=True):
     """When a token was made, by the monotonic clock of one boot of one machine."""
 
     boot: str
     monotonic_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Lifetime:
+class Lifetime(Struct, frozen=True):
     """The time from issue to expiry. `issuance`: `None` where it is unknown."""
 
     issued_at: datetime

@@ -5,8 +5,9 @@ waits for a while. A receiver that fails is asked again, less and less often and
 appliances.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 GATHER_S = 5.0  # without another notice; a quota's alerts and its error, or the sources of one scan, come within it
 LONGEST_GATHER_S = 60.0  # from the first one: a storm goes on
@@ -17,8 +18,7 @@ MOST_AGE = timedelta(days=3)  # from Friday evening to Monday; who reads older o
 LEAST_FAILURES = 20  # in a row, before anything is too old: the clock may have jumped by years, and nobody was asked
 
 
-@dataclass(slots=True)
-class Attempts:
+class Attempts(Struct):
     """The attempts of one channel; all times are monotonic seconds. `failures`: in a row."""
 
     failures: int = 0

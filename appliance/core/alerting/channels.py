@@ -5,8 +5,9 @@ needed.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 SECRET = "{secret}"  # noqa: S105  in a URL, what stands for the secret
 ReadSecret = Callable[[], str]  # raises `SecretMissing`
@@ -34,8 +35,7 @@ class Form(StrEnum):
     MATTERMOST = "mattermost"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receiver:
+class Receiver(Struct, frozen=True, kw_only=True):
     """Where a channel leads. `secret`: the file's name; `ca`: the file of the authority that is believed, in PEM.
 
     `ca` is `None` for those that the system believes.
@@ -56,8 +56,7 @@ class Receiver:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailReceiver(Receiver):
+class MailReceiver(Receiver, Struct, frozen=True, kw_only=True):
     """A mail server, and the people who read."""
 
     server: str
@@ -78,8 +77,7 @@ class MailReceiver(Receiver):
         return f"{', '.join(self.recipients)} by {self.server}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookReceiver(Receiver):
+class WebhookReceiver(Receiver, Struct, frozen=True, kw_only=True):
     """A page that takes messages. `url`: `{secret}` in it stands for the secret."""
 
     url: str
@@ -97,8 +95,7 @@ class WebhookReceiver(Receiver):
         return f"{scheme}://{rest.partition('/')[0]} ({self.form})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyslogReceiver(Receiver):
+class SyslogReceiver(Receiver, Struct, frozen=True, kw_only=True):
     """A collector of logs, over TLS."""
 
     server: str
@@ -115,8 +112,7 @@ class SyslogReceiver(Receiver):
         return f"{self.server}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerReceiver(Receiver):
+class BrokerReceiver(Receiver, Struct, frozen=True, kw_only=True):
     """A broker of MQTT. `seal`: tls or none; `prefix`: of our topics; `discovery`: of Home Assistant's; empty: none."""
 
     server: str

@@ -6,7 +6,8 @@ severity. The broker itself says that the appliance is gone, when its connection
 
 import json
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.core.alerting.message import AlertMessage
 from appliance.core.detection.incident import RANKS
@@ -16,8 +17,7 @@ ONLINE, OFFLINE = b"online", b"offline"
 LONGEST_TEXT = 4000  # characters: Home Assistant keeps attributes up to 16 kB in its database
 
 
-@dataclass(frozen=True, slots=True)
-class Topics:
+class Topics(Struct, frozen=True):
     """The topics of an appliance below `prefix`. `host`: its name."""
 
     prefix: str

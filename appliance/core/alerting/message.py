@@ -7,8 +7,9 @@ record has the rest.
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
+
+from msgspec import Struct
 
 from appliance.core.alerting.notice import Notice
 from appliance.core.detection.incident import RANKS, Severity
@@ -17,8 +18,7 @@ MOST_TOGETHER = 2000  # notices of one message: those of two minutes of a storm
 MOST_LINES = 20  # that a person reads on a telephone
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """A text file that goes with a mail. `subtype`: of the media type `text`."""
 
     name: str
@@ -26,8 +26,7 @@ class Attachment:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AlertMessage:
+class AlertMessage(Struct, frozen=True):
     """What a channel delivers. `id`: the same in each attempt, so that a receiver can tell a repetition.
 
     `title`: a line; `lines`: a sentence each; `severity`: the worst. `html`: the same as a page, for mail; empty: none.
@@ -48,8 +47,7 @@ class AlertMessage:
         return "\n".join(self.lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(Struct, frozen=True):
     """The appliance, as its messages name it. `names`: of the departments, by their ids."""
 
     name: str

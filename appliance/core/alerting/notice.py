@@ -4,9 +4,10 @@ A notice is of one event. The record has the latest of them, whether anybody was
 those that it has still to deliver.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from appliance.core.detection.incident import Severity
 
@@ -29,8 +30,7 @@ class Topic(StrEnum):
     UPDATE = "system:update"
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """What is told of one event. `department`: `None` where it is about the appliance; `number`: 0 until it is kept."""
 
     at: datetime
@@ -41,8 +41,7 @@ class Notice:
     number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelState:
+class ChannelState(Struct, frozen=True):
     """How a channel fares. `fault`: why its latest attempt failed, at `fault_at`; empty: it did not.
 
     `given_up`: notices that were never delivered, since the state began; `unreported`: those of them that the channel's

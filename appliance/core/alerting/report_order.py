@@ -1,8 +1,9 @@
 """Reports by mail: which are to be sent, and what identifies the latest that was."""
 
-from dataclasses import dataclass
 from datetime import time
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from appliance.core.metering.quota import QuotaKind
 
@@ -15,8 +16,7 @@ class ReportKey(NamedTuple):
     kind: QuotaKind
 
 
-@dataclass(frozen=True, slots=True)
-class ReportOrder:
+class ReportOrder(Struct, frozen=True):
     """A report that is to be sent for each span. `at`: the local time, on the day after the span."""
 
     channel: str

@@ -5,17 +5,17 @@ quiet hours nor for a digest. Where several rules send a notice to one channel, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from appliance.core.alerting.notice import Notice, Topic
 from appliance.core.detection.incident import RANKS, Severity
 from appliance.core.operations.update_window import UpdateWindow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationRule:
+class NotificationRule(Struct, frozen=True, kw_only=True):
     """A rule. `topics`, `departments`: those that it is for, `None` for all; what is of no department is for all only.
 
     `quiet`: local hours in which its channels stay silent. `digest_s`: notices are gathered until the local time of day

@@ -11,9 +11,10 @@ import hmac
 import json
 from binascii import Error as NotBase64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
+
+from msgspec import Struct
 
 from appliance.core.alerting.channels import Form
 from appliance.core.alerting.message import AlertMessage
@@ -26,8 +27,7 @@ NTFY_BYTES = 4000
 NTFY_PRIORITIES = {Severity.LOW: "2", Severity.MEDIUM: "3", Severity.HIGH: "4", Severity.CRITICAL: "5"}
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(Struct, frozen=True):
     """What is posted."""
 
     headers: Mapping[str, str]

@@ -5,7 +5,8 @@ servers are what all hosts depend on: neither may be blocked because a name poin
 """
 
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.core.blocking.targets import covers_name, name_and_scope
 from appliance.core.traffic.dns import DnsAnswer
@@ -19,8 +20,7 @@ RESAVED_S = 3600.0  # an address that is told again is saved again so late: what
 MOST_SAVED = 500  # at once: 50 kB; what a flood of names adds beyond that is saved later, or never
 
 
-@dataclass(frozen=True, slots=True)
-class HeardAddress:
+class HeardAddress(Struct, frozen=True):
     """An address of a name in an answer to a host of a department. Times in seconds since the epoch."""
 
     department: str

@@ -1,9 +1,11 @@
 """Blocks: a target that must not pass, the time for which, and the person, detection or list that ordered it."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from appliance.core.blocking.targets import TargetKind, kind_of
 
@@ -20,8 +22,7 @@ class BlockOrigin(StrEnum):
 BlockKey = tuple[str, str | None, str]  # target, department, origin
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """A target that must not pass. `department`: `None` for all; `expires_at`: `None` until lifted.
 
     `origin`: a `BlockOrigin`, with the list's name for a list. `announced`: `ip:blocked` has been published, so that a
@@ -69,8 +70,7 @@ class Block:
         return None if self.expires_at is None else (self.expires_at - wall).total_seconds()
 
 
-@dataclass(frozen=True, slots=True)
-class BlockRequest:
+class BlockRequest(Struct, frozen=True):
     """An order to block a target, as it was sent. `duration_s`: 0 until lifted; `department`: `None` for all.
 
     `origin`: as of a `Block`. `caller_address`: the sender's, which must not be blocked; `None`: the appliance itself.

@@ -11,12 +11,14 @@ The look-ups of such an alias are refused too. Not each address is blocked, beca
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import reduce
 from ipaddress import ip_address
 from itertools import chain
 from operator import or_
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from appliance.core.blocking.answer_cache import AnswerCache, with_parents
 from appliance.core.blocking.block import Block, BlockKey
@@ -40,8 +42,7 @@ class SharedAddresses(StrEnum):
     SPARE = "spare"
 
 
-@dataclass(frozen=True, slots=True)
-class LearnedAddress:
+class LearnedAddress(Struct, frozen=True):
     """An address that a blocked name resolves to, or an alias that leads to it. `ends`: in seconds since the epoch.
 
     `why`: the answer that gave it, as a sentence for people. `shared`: that others need it too; empty: not known.
@@ -50,8 +51,8 @@ class LearnedAddress:
     block: BlockKey
     address: str
     ends: float
-    why: str = field(default="", compare=False)
-    shared: str = field(default="", compare=False)
+    why: str = ""
+    shared: str = ""
 
     @property
     def is_alias(self) -> bool:
@@ -64,8 +65,7 @@ class LearnedAddress:
         return Question(self.address, self.block[1])
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A reason not to block an address, as a sentence.
 
     `is_choice`: the configuration decides. `is_followed`: it is not blocked. `is_shielded`: the index of blocks takes
@@ -78,8 +78,7 @@ class Rule:
     is_shielded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SparedAddress:
+class SparedAddress(Struct, frozen=True):
     """An address that a blocked name resolves to, and that is not blocked by this rule."""
 
     learned: LearnedAddress

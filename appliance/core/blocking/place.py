@@ -1,14 +1,14 @@
 """Places where a department's blocks are in force, and hits on these blocks."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from appliance.core.machine import Facing, Network, Vlan
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A department's share of an interface. `networks`: empty: all addresses there that no other department claims.
 
     `vlan`: of the interface.

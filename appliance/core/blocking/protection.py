@@ -8,8 +8,9 @@ because nobody can change it, and the rest of a list of unused addresses is what
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from msgspec import Struct
 
 from appliance.core.blocking.sets import Family, set_and_range
 from appliance.core.blocking.spaces import EVERYTHING, PUBLIC_SPACES, Span, fillers, own_spaces, span_of, without
@@ -21,8 +22,7 @@ NOBODYS = "loopback, unspecified and multicast addresses are never blocked"
 WHOLE = {4: ip_network("0.0.0.0/0"), 6: ip_network("2000::/3")}
 
 
-@dataclass(frozen=True, slots=True)
-class Protected:
+class Protected(Struct, frozen=True):
     """A network that must never be blocked, and the reason as a sentence for people."""
 
     network: Network
@@ -41,16 +41,14 @@ LINK_LOCAL = Protected(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ListJudgement:
+class ListJudgement(Struct, frozen=True):
     """The entries of a list that are left out, and those that are taken without a part; each with the reason."""
 
     left_out: Mapping[str, str]
     partly: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """What is protected at one instant and not at another: single targets, all ranges; `is_wide`: not all single."""
 
     targets: frozenset[str]

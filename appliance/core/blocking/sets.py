@@ -5,11 +5,12 @@ each element: the origin and the number of its block.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from appliance.core.blocking.block import BlockOrigin
 from appliance.core.blocking.targets import TargetKind, kind_of
@@ -25,8 +26,7 @@ class Family(StrEnum):
     MACS = "macs"
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """The elements of a set: nftables' name of their type, its bits, and whether they are ranges."""
 
     type: str

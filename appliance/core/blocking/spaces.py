@@ -5,8 +5,9 @@ prefixes are laid side by side, and where they fill a space, the widest are left
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_network
+
+from msgspec import Struct
 
 from appliance.core.blocking.lists.address_ranges import address_range
 from appliance.core.blocking.targets import Network
@@ -30,8 +31,7 @@ def _public() -> tuple[tuple[int, int], ...]:
     return tuple((begin, end) for begin, end in zip(begins, ends, strict=True) if begin <= end)
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(Struct, frozen=True):
     """Addresses that must not all be blocked, as ranges in order, and the reason as a sentence for people.
 
     `is_own`: only prefixes inside it count, because a wider one is in force without it (`protection`).

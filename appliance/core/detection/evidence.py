@@ -1,7 +1,8 @@
 """Evidence: what one detector has seen of one source, with the evidence a person needs to judge it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.text import Values
@@ -10,8 +11,7 @@ MOST_EXAMPLES = 5  # peers or ports that are named
 TOO_MUCH = "too much to compare"  # a trait of what has too many others
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """What a source does. `count`: of what `details`, a sentence, says; `expected`: what would be ordinary, in words.
 
     `peers`, `ports`: examples of whom it concerned, and where; `senders`: the count by the hardware address that sent

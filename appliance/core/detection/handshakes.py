@@ -10,9 +10,10 @@ between: at most `MOST_SAID`, and the first end of a connection is its only try,
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from appliance.core.traffic.packet import ACK, Packet
 
@@ -41,8 +42,7 @@ class _Ends(NamedTuple):
     server_port: int
 
 
-@dataclass(slots=True)
-class _Opening:
+class _Opening(Struct):
     """An attempt to connect. `answered`: the number that the client acknowledges next; `None`: there is no answer."""
 
     mac: str

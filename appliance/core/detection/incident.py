@@ -1,8 +1,10 @@
 """An incident: what one source does that is hostile or broken, how grave that is, and how it has changed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from appliance.core.detection.count_series import CountSeries
 from appliance.core.detection.incident_kind import IncidentKind
@@ -55,8 +57,7 @@ class IncidentChange(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Struct, frozen=True):
     """What one source does. `count`: of what `details`, a sentence, says, as of the worst moment.
 
     `began_s`: when it began first; `latest_s`: when it went on last; both monotonic. `times`: how often it came, the
@@ -106,8 +107,7 @@ class Incident:
 _WITH_VICTIM = {IncidentKind.PORT_SCAN, IncidentKind.SYN_FLOOD, IncidentKind.UDP_FLOOD}
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentUpdate:
+class IncidentUpdate(Struct, frozen=True):
     """An incident that has just opened, escalated, spread or closed."""
 
     change: IncidentChange

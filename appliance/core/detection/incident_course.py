@@ -1,8 +1,10 @@
 """The course of incidents, from the alerts about them: each opens, may grow worse, and closes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from appliance.core.detection.incident import Severity
 from appliance.core.text import Values
@@ -10,8 +12,7 @@ from appliance.core.text import Values
 RANKS = list(Severity)
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentCourse:
+class IncidentCourse(Struct, frozen=True):
     """An incident as its alerts tell it. `until`: when it closed; `None`: it is open, or a restart forgot it.
 
     `severity`: the worst; `details`, `values`: the latest; `id`: of the incident, `None` where an older alert does not

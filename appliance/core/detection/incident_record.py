@@ -5,9 +5,11 @@ and the port. What is muted is recorded all the same, and nobody is told of it, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import ip_address, ip_network
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from appliance.core.detection.count_series import CountSeries
 from appliance.core.detection.incident import RANKS, Incident, IncidentChange, IncidentUpdate, Severity
@@ -32,8 +34,7 @@ ADVICE: Mapping[IncidentKind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CourseStep:
+class CourseStep(Struct, frozen=True):
     """What was told of an incident at a time. `change`: how it had changed."""
 
     at: datetime
@@ -43,8 +44,7 @@ class CourseStep:
     details: str
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentDevice:
+class IncidentDevice(Struct, frozen=True):
     """A device of the department that an incident is about, as it was known when that was told last.
 
     `address`: the source or a peer that was its own; `name`: how people know it; `vendor`: of its hardware. Empty: not
@@ -57,8 +57,7 @@ class IncidentDevice:
     vendor: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentRecord:
+class IncidentRecord(Struct, frozen=True, kw_only=True):
     """An incident, as it is kept. `ended_at`: `None` while it is open.
 
     `severity`, `count`: the worst; `values`: of `details` and `expected`, as evidence has them; `macs`: hardware
@@ -116,8 +115,7 @@ class IncidentRecord:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mute:
+class Mute(Struct, frozen=True, kw_only=True):
     """Incidents of a department that nobody is told of. `None`: whatever it is; `until`: `None` for no end.
 
     `source`, `destination`: an address or a prefix; of a tunnel, `destination` may be a domain.

@@ -10,7 +10,9 @@ begins, not each time. What is done to another host than before is told, too.
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from appliance.core.detection.abuse.arp import AddressClaim, AddressClaims, AddressQuestion
 from appliance.core.detection.abuse.floods import Floods
@@ -39,8 +41,7 @@ MOST_OPEN = 256  # forged sources could open any number; a person reads no more
 MOST_VICTIMS = 16  # of one incident that are remembered as told
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(Struct):
     """What was told of an incident. `severity`: the latest one that was, `None` while it is not open for clients."""
 
     began_s: float

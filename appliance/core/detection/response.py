@@ -9,8 +9,9 @@ Only a source that has proved itself is blocked: a stranger who sends in the nam
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import inf
+
+from msgspec import Struct
 
 from appliance.core.blocking.block import BlockOrigin, BlockRequest
 from appliance.core.detection.incident import Incident, Severity
@@ -29,8 +30,7 @@ MOST_DOUBLED = 17  # times; the shortest block, of a second, is the longest by t
 MOST_BLOCKED = 1024  # sources whose blocks are counted; 0.1 MB
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """Blocks sources of incidents of these kinds from this severity on, for `duration_s` seconds; 0: until lifted."""
 
     severity: Severity

@@ -23,11 +23,12 @@ cannot hide its beginning; when too many failures are remembered, the suspicion 
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from itertools import islice, takewhile
 from typing import NamedTuple, TypeVar
+
+from msgspec import Struct, field
 
 from appliance.core.detection.handshakes import Handshakes, Progress
 from appliance.core.detection.incident_kind import IncidentKind
@@ -67,8 +68,7 @@ class Key(NamedTuple):
     common: str | int
 
 
-@dataclass(frozen=True, slots=True)
-class ScanRule:
+class ScanRule(Struct, frozen=True):
     """The threshold of a scan: this many distinct failures within this time."""
 
     count: int
@@ -113,8 +113,7 @@ class Failure(NamedTuple):
     mac: str
 
 
-@dataclass(slots=True)
-class Suspicion:
+class Suspicion(Struct):
     """A source's distinct failures with one thing in common, by destination or port, each with its latest attempt.
 
     `proven`: of a sender that has proved to hold the source's address, by a completed connection to the same host or at

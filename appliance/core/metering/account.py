@@ -18,11 +18,13 @@ their own days once the clock is trusted. An account reads no meter and writes n
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from appliance.core.metering import quota
 from appliance.core.metering.day_split import DayShare, UndatedBytes, date_undated, split_by_day, with_undated
@@ -42,8 +44,7 @@ class AccountKey(NamedTuple):
     host: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Books:
+class Books(Struct, frozen=True):
     """One quota as a person reads it. `limit_bytes` and `percentage`: `None` where the kind is not limited.
 
     `granted_bytes`: part of the limit, for this period alone; `grants`: the latest of which it is the sum.
@@ -66,8 +67,7 @@ class Books:
     is_paused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedPeriod:
+class ClosedPeriod(Struct, frozen=True):
     """A period that has ended. `limit_bytes`: as it was at the end, with what was granted; `None`: it had none.
 
     `exceeded_at`: when it was last used up; `None`: it never was, or no trusted clock told when.

@@ -6,8 +6,9 @@ less than that has.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from datetime import date
+
+from msgspec.structs import replace
 
 from appliance.core.metering.quota import Ledger, QuotaKind, period_start
 

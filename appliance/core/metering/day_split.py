@@ -6,9 +6,10 @@ and `UndatedBytes` note when they came, so that they move to their own days once
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from appliance.core.metering.quota import first_instant
 from appliance.core.moment import Moment
@@ -17,16 +18,14 @@ LONGEST_STRETCH_DAYS = 62  # with the books of two months lost, no running perio
 MOST_UNDATED = 1000  # more than one a second until a clock is trusted at the latest (`moment.PATIENCE_S`)
 
 
-@dataclass(frozen=True, slots=True)
-class DayShare:
+class DayShare(Struct, frozen=True):
     """Bytes of one local day."""
 
     day: date
     amount_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class UndatedBytes:
+class UndatedBytes(Struct, frozen=True):
     """Bytes that came while the clock was not trusted, from `since_s` to `until_s` of the monotonic clock."""
 
     amount_bytes: int

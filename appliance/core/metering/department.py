@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
+
+from msgspec import Struct
 
 from appliance.core.machine import Facing, Link, Network
 from appliance.core.metering.quota import Limits
@@ -12,8 +13,7 @@ UNLIMITED = Limits({})
 EVERYWHERE: Mapping[int, Network] = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
 
 
-@dataclass(frozen=True, slots=True)
-class Department:
+class Department(Struct, frozen=True):
     """One department as configured. `subnets`: empty where the department is everything at its interface.
 
     `line_rate_bps`: `None`: the link's negotiated speed. `exempt`: destinations with which traffic is neither

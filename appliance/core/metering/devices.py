@@ -6,8 +6,9 @@ source it likes, so sources say nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from ipaddress import ip_address
+
+from msgspec.structs import replace
 
 from appliance.core.metering.host_room import MOST_HOSTS
 from appliance.core.metering.quota import Ledger

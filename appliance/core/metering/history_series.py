@@ -11,11 +11,12 @@ set back or a batch in two halves adds to the same bucket, and the points of eve
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from appliance.core.metering.quota import first_instant
 from appliance.core.metering.usage import NOTHING, Passed, plus
@@ -48,8 +49,7 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # nothing was metered before; betwe
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)  # of dates overflows
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Struct, frozen=True):
     """How many days the buckets of each width are kept."""
 
     department_days: Mapping[Step, int]

@@ -6,7 +6,8 @@ name of its department; what no department of an interface claims is counted by 
 """
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.core.machine import Facing, Network, Vlan
 
@@ -15,8 +16,7 @@ MAC_FORM = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _UNCLAIMED = "unclaimed:"  # part of the kernel's object names; no department's id has a colon
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a meter shows. `identity`: changes whenever the meter was made again and began at zero.
 
     `up`: from the department; `down`: toward it. `refused_budget`: the `Plan.budget` of which the kernel has refused a
@@ -36,8 +36,7 @@ class Reading:
         return self.up_bytes + self.down_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """How one department is metered and limited.
 
     `networks`: its addresses; empty: everything at the interface that no other department there claims.

@@ -7,10 +7,12 @@ has ended.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class QuotaKind(StrEnum):
@@ -54,8 +56,7 @@ MOST_GRANTS = 16  # that a ledger names; a department that needs more in a perio
 MOST_CLOSED = 400  # periods of a kind that are kept after their end: a year of days, and a month more
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(Struct, frozen=True):
     """More bytes for one period, with who granted them, when and why; below 0 where they were taken back."""
 
     granted_bytes: int
@@ -64,8 +65,7 @@ class Extension:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(Struct, frozen=True):
     """Bytes charged in one period. `start`: its first local day. `raised`: thresholds alerted already, in percent.
 
     `granted_bytes`: the extension of the limit, for this period alone. `closed_at_bytes`: the limit under which the
@@ -85,8 +85,7 @@ class Ledger:
     limit_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaRequest:
+class QuotaRequest(Struct, frozen=True):
     """A cut-off person's request for more. `until`: when the quota resets; an open request ends with it.
 
     `actor`, `reason`: of the answer; `None`: there is none yet, or no reason was given.
@@ -104,8 +103,7 @@ class QuotaRequest:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """A department's quota: bytes for each kind that is limited, and the percentages at which to alert.
 
     `billing_day`: the day of the month on which the monthly period starts; a month without it starts on its last day.
@@ -124,8 +122,7 @@ def override(limits: Limits, by_hand: Mapping[QuotaKind, int | None]) -> Limits:
     return replace(limits, bytes_by_kind={kind: limit for kind, limit in together.items() if limit is not None})
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
+class Crossing(Struct, frozen=True):
     """A ledger has reached a threshold, or a new period began (`RESET`)."""
 
     alert: AlertKind

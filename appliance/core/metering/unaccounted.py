@@ -5,15 +5,15 @@ the figure. A parent interface also carries what its VLAN subinterfaces carry, s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.core.machine import Link, vlan_of
 from appliance.core.metering.meter import Reading, unclaimed_interface
 from appliance.core.metering.usage import Mark, next_mark, passed, unaccounted
 
 
-@dataclass(slots=True)
-class _Sides:
+class _Sides(Struct):
     """`link`: as last seen. `carried_bytes`: L2, by the interface's own count, in `packets` packets."""
 
     link: Link

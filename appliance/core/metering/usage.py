@@ -6,10 +6,11 @@ makes its meters itself and they begin at zero, so a meter that was never marked
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from ipaddress import ip_address
+
+from msgspec import Struct
 
 from appliance.core.machine import Connection, Network
 from appliance.core.metering.meter import Reading
@@ -20,8 +21,7 @@ COUNTED_AT_ONCE = 1000  # connections: some milliseconds
 ETHERNET_BYTES = 14  # the header of each IP packet: interfaces count it, meters do not (IEEE 802.3)
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """Up to where a meter is charged. `identity`: that of the meter which was read."""
 
     identity: str
@@ -29,8 +29,7 @@ class Mark:
     down_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(Struct, frozen=True):
     """L3 bytes between two readings, from the department (`up_bytes`) and toward it."""
 
     up_bytes: int = 0

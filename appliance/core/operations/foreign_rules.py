@@ -6,10 +6,11 @@ where no rule can accept such a packet.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any
+
+from msgspec import Struct, field
 
 Listing = Sequence[Mapping[str, Any]]  # the objects of `nft --json --terse list table`
 Expression = Mapping[str, Any]
@@ -21,8 +22,7 @@ HARMLESS = frozenset({"counter", "log", "mangle", "notrack", "flow", "set", "ct 
 OPAQUE = frozenset({"xt"})
 
 
-@dataclass(frozen=True, slots=True)
-class FirstPacket:
+class FirstPacket(Struct, frozen=True):
     """A connection's first packet. `outbound`: the interfaces by which it may leave."""
 
     inbound: str
@@ -36,8 +36,7 @@ class _Fate(Enum):
     GOES_ON = "reaches the end"
 
 
-@dataclass(slots=True)
-class _Rule:
+class _Rule(Struct):
     """`holds`: `None`: may hold or not."""
 
     holds: bool | None = True
@@ -45,8 +44,7 @@ class _Rule:
     target: str = ""
 
 
-@dataclass(slots=True)
-class _Table:
+class _Table(Struct):
     """A table with its rules, by chain."""
 
     family: str

@@ -6,18 +6,18 @@ lowers the score but does not make it inactive.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from appliance.core.text import Values
 
 BUSY = 0.9  # share of the line rate above which queues grow and people notice
 
 
-@dataclass(frozen=True, slots=True)
-class HealthFacts:
+class HealthFacts(Struct, frozen=True):
     """The facts by which a department is judged.
 
     `can_enforce`: whether the position can stop traffic. `wanted`: blocks that should be in force; `enforced`: those
@@ -80,8 +80,7 @@ class Loss(NamedTuple):
     points: float
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A department's health. `active`: link up, and the position can do what is configured.
 
     `faults`: all that lowers the score, worst first, and what a person should only know. `losses`: of those that lower

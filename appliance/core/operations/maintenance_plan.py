@@ -7,8 +7,10 @@ Where one is due while another runs, the one that ends later goes on: the applia
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from appliance.core.moment import Moment
 from appliance.core.operations import maintenance_window as window
@@ -20,8 +22,7 @@ MOST_PLANNED = 16  # a person looks through them; each client gets them all with
 LONGEST_REPEATED_S = 43_200
 
 
-@dataclass(frozen=True, slots=True)
-class MaintenancePlan:
+class MaintenancePlan(Struct, frozen=True):
     """`running`: `None`: none. `ends_s`: when it ends at the latest, by the monotonic clock; `None`: not known yet."""
 
     running: Maintenance | None = None
@@ -39,8 +40,7 @@ class MaintenancePlan:
         return [*([self.running] if self.running else []), *self.planned]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanChange:
+class PlanChange(Struct, frozen=True):
     """The plan after something happened, and the maintenances that changed, to be published in this order."""
 
     plan: MaintenancePlan

@@ -15,10 +15,12 @@ keeps several of them, and says which cause comes when.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from appliance.core.moment import timestamp
 
@@ -89,8 +91,7 @@ class NoTransition(Exception):
     """The table has no transition for this phase and cause: the caller has looked for another phase."""
 
 
-@dataclass(frozen=True, slots=True)
-class Maintenance:
+class Maintenance(Struct, frozen=True):
     """A maintenance that is announced (`begun` is false) or under way. `impact`: a sentence for dashboard users.
 
     `repeat`: it is planned again when it begins, at the local time of `anchor`, its first start; `None`: it is not.

@@ -19,8 +19,9 @@ people who see no red or green read the same.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from appliance.core.machine import Light, Lights
 
@@ -40,8 +41,7 @@ class PanelState(StrEnum):
     FAULT = "fault"
 
 
-@dataclass(frozen=True, slots=True)
-class PanelFacts:
+class PanelFacts(Struct, frozen=True):
     """What is so now, and the share of the fullest line that is used, from 0 to 1; 0: no traffic."""
 
     states: frozenset[PanelState]

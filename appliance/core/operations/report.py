@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from appliance.core.duration import duration_text
 from appliance.core.metering.history_series import EARLIEST, LATEST, Step
@@ -17,8 +18,7 @@ _WIDTHS = {Step.MINUTE: "a minute", Step.FIVE_MINUTES: "five minutes", Step.HOUR
 TIME = "%Y-%m-%d %H:%M"
 
 
-@dataclass(frozen=True, slots=True)
-class ReportSpan:
+class ReportSpan(Struct, frozen=True):
     """The local days of a report, from `first` until before `after`."""
 
     kind: QuotaKind  # its length is that of a quota period
@@ -86,8 +86,7 @@ class Gap(NamedTuple):
         return (self.until - self.since).total_seconds()
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """How the figures of a report were counted, and what they lack.
 
     `up_to`: until when they go, the span's beginning where that is still ahead; `odd_days`: those whose hours are not

@@ -14,10 +14,11 @@ is ever blocked by a schedule, and nothing is allowed or unlimited.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from appliance.core.moment import Moment, timestamp
 
@@ -50,8 +51,7 @@ class Weekday(StrEnum):
     SUN = "sun"
 
 
-@dataclass(frozen=True, slots=True)
-class WeeklyWindow:
+class WeeklyWindow(Struct, frozen=True):
     """From `begin` to `end` on the local clock, on the next day where that is no later, beginning on these days."""
 
     begin: time
@@ -67,8 +67,7 @@ class WeeklyWindow:
         return (begin, end) if begin < end else None
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """A person's order for a part of the week (`window`), or once `until` an instant, from `added_at` on.
 
     `target`: as a block has it; of `unlimited` a host, or `None` for the whole department and each of its hosts.
@@ -117,16 +116,14 @@ class Schedule:
             yield from (one for one in around if one is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledBlock:
+class ScheduledBlock(Struct, frozen=True):
     """A target that is to be blocked now. `ends_at`: `None`: not before the time is known."""
 
     schedule: Schedule
     ends_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class WantedNow:
+class WantedNow(Struct, frozen=True):
     """What the schedules want at one instant. `allowed`: since when. `unlimited`: departments, each with a host.
 
     Of the latter, `None` as the host is the department itself with all of its hosts.

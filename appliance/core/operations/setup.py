@@ -6,8 +6,9 @@ for `check-config`, `doctor` and the department's status.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
+
+from msgspec import Struct, field
 
 from appliance.core.machine import Address, Link, Position
 from appliance.core.metering.department import Department
@@ -32,8 +33,7 @@ class Effect(Enum):
     HINT = "hint"
 
 
-@dataclass(frozen=True, slots=True)
-class SetupFault:
+class SetupFault(Struct, frozen=True):
     """A fault, as a sentence, and what a person can do."""
 
     effect: Effect
@@ -41,8 +41,7 @@ class SetupFault:
     advice: str
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkFacts:
+class NetworkFacts(Struct, frozen=True):
     """What the machine shows beside its links. `forwarded`: by interface, the IP versions that the kernel forwards.
 
     `foreign_rules`: other programs' tables with a forward chain, in nft's JSON. `filters_bridged`: the kernel shows

@@ -8,7 +8,9 @@ former configuration back without further action. Other products call this "comm
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 LARGEST_CONFIG_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB
 RESET_MARKER = "reset.pending"  # in the state directory: the next start erases all; it names the configuration file
@@ -20,8 +22,7 @@ CONFIG_FILE = "/etc/appliance/appliance.toml"  # where it is, if nobody says oth
 TRIAL_S = 120  # long enough to look at a dashboard or walk to the button, short enough to wait for when locked out
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """An unconfirmed configuration. `ends_s`: on the monotonic clock; `digest`: of its text."""
 
     ends_s: float
@@ -37,8 +38,7 @@ class Trial:
         return json.dumps(asdict(self))
 
 
-@dataclass(frozen=True, slots=True)
-class StoredConfig:
+class StoredConfig(Struct, frozen=True):
     """The configuration file as it is on the disk now."""
 
     path: str

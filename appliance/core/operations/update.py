@@ -10,8 +10,10 @@ what the other has begun.
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 LONGEST_RECORD = 65_536  # bytes; a record has some hundred
 MOST_REASON = 500  # characters; one is a sentence or two
@@ -44,8 +46,7 @@ class UpdateAction(StrEnum):
     RESTART = "restart"
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateOrder:
+class UpdateOrder(Struct, frozen=True):
     """What somebody has ordered. `url`: empty for the bundle that lies in the folder of updates.
 
     `is_unattended`: by the appliance itself, in its window; then only a newer version that has not returned counts.
@@ -58,24 +59,21 @@ class UpdateOrder:
     is_unattended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunningRoot:
+class RunningRoot(Struct, frozen=True):
     """The root that runs. `root`: A or B; `version`: when its source was made, and a digest of it."""
 
     root: str
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class BundleFacts:
+class BundleFacts(Struct, frozen=True):
     """What a bundle says of itself. `compatible`: the kind of computers it is for."""
 
     compatible: str
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """The latest update. `percent`: of the present state, where it is known; `root`: that it is written to.
 
     `boot`: the run of the kernel in which it was last written; `ports`: the network ports that the computer had before;

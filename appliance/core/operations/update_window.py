@@ -1,15 +1,15 @@
 """The window in which the appliance updates itself: a part of each night, when nobody minds a restart."""
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+
+from msgspec import Struct
 
 # Of the window. Appliances with the same window do not all ask the server at once, and the update has the rest of the
 # window for itself.
 LOOK_SHARE = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateWindow:
+class UpdateWindow(Struct, frozen=True):
     """From `begin` to `end` on the appliance's local clock; where the end is earlier, over midnight."""
 
     begin: time

@@ -9,12 +9,13 @@ skipped without following their pointers, and all names that are read share one 
 """
 
 import re
+import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 from itertools import islice
-from struct import Struct, error
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from appliance.core.traffic.packet import TCP, UDP, Packet
 
@@ -26,9 +27,9 @@ MOST_ADDRESSES = 64  # of one answer: services have up to 16, and each that a bl
 MOST_MESSAGES = 16  # of one segment: a server may answer several questions in one
 MOST_ALIASES = 16  # of one answer; resolvers follow no more (BIND's `max-restarts` is 11, Unbound's own bound too)
 
-_HEADER = Struct("!HHHHHH")  # identity, flags, questions, answers, authorities, additional records
-_KIND = Struct("!HH")  # type, class
-_RECORD = Struct("!HHIH")  # type, class, TTL, length
+_HEADER = struct.Struct("!HHHHHH")  # identity, flags, questions, answers, authorities, additional records
+_KIND = struct.Struct("!HH")  # type, class
+_RECORD = struct.Struct("!HHIH")  # type, class, TTL, length
 _LENGTH_BYTES = 2  # before each message over TCP, RFC 1035 section 4.2.2
 _RESPONSE = 0x8000
 _OPERATION = 0x7800
@@ -45,7 +46,7 @@ _PLAIN = re.compile(rb"[A-Za-z0-9_-]*")
 _ESCAPED = {one: f"\\{one:03}" for one in (*range(33), *range(127, 256))} | {
     ord(one): f"\\{one}" for one in '"().;\\@$'
 }
-UNREADABLE = (ValueError, IndexError, error)
+UNREADABLE = (ValueError, IndexError, struct.error)
 
 
 def _ipv4(packed: bytes) -> str:
@@ -76,8 +77,7 @@ class LookUp(NamedTuple):
     kind: int
 
 
-@dataclass(frozen=True, slots=True)
-class DnsAnswer:
+class DnsAnswer(Struct, frozen=True):
     """A name that a client asked for and that exists. `name`: lower case, without the last dot, IDN as `xn--`.
 
     `addresses`: of the answer, with the hints of HTTPS records, as far as captured; empty where it only confirms that

@@ -3,8 +3,7 @@
 An entry is a name, which stands for those below it too, or `label.*`, which stands for every name that begins with it.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 # What programs fetch by themselves: the time, whether certificates were revoked, whether there is a way to the
 # Internet, and reports about themselves. Each from its maker's list of what a firewall has to let through.
@@ -34,15 +33,11 @@ ENCRYPTED_DNS = (
 FRONTS = ("cloudflare-ech.com", "cover.defo.ie", "public.tls-ech.dev")
 
 
-@dataclass(frozen=True, slots=True)
 class NameList:
     """A list of names, asked in the time of a few look-ups however long it is."""
 
-    entries: Collection[str]
-    _known: frozenset[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_known", frozenset(self.entries))
+    def __init__(self, entries: Iterable[str]) -> None:
+        self._known = frozenset(entries)
 
     def __contains__(self, name: str) -> bool:
         """Whether an entry stands for this name, in lower case."""

@@ -6,8 +6,9 @@ true name outside: it counts where the device had looked it up, or where no look
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from appliance.core.traffic.address_names import AddressNames
 from appliance.core.traffic.dns import DNS_PORT, DnsAnswer
@@ -29,8 +30,7 @@ class Purpose(StrEnum):
     UNNAMED = "unnamed"
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """`label`: the registrable domain of a site, or the name of what else has one; else empty."""
 
     purpose: Purpose
@@ -45,8 +45,7 @@ class Record(StrEnum):
     DEVICE = "device"
 
 
-@dataclass(frozen=True, slots=True)
-class NameRules:
+class NameRules(Struct, frozen=True):
     """How names become sites. `registrable`: folds a name to its site, or to `None`; the lists: what else names are."""
 
     registrable: Callable[[str], str | None]

@@ -7,9 +7,10 @@ segment without flags. Checksums are not verified: network cards fill them in af
 frame.
 """
 
-from dataclasses import dataclass
+import struct
 from ipaddress import IPv4Address, IPv6Address
-from struct import Struct
+
+from msgspec import Struct
 
 TCP = 6
 UDP = 17
@@ -22,21 +23,22 @@ _VLAN_TYPES = frozenset({0x8100, 0x88A8, 0x9100})  # IEEE 802.1Q, 802.1ad, and t
 _MOST_VLAN_TAGS = 2  # 802.1ad defines an outer and an inner tag; switches add no third
 _IPV4, _IPV6 = 0x0800, 0x86DD
 
-_IPV4_HEADER = Struct("!BxHxxHxBxx4s4s")  # version and length, total length, fragment, protocol, source, destination
-_IPV6_HEADER = Struct("!IHBx16s16s")  # version and flow, payload length, next header, source, destination
-_EXTENSION = Struct("!BBH")  # next header, length, and the offset if it is a fragment
+_IPV4_HEADER = struct.Struct(
+    "!BxHxxHxBxx4s4s"
+)  # version and length, total length, fragment, protocol, source, destination
+_IPV6_HEADER = struct.Struct("!IHBx16s16s")  # version and flow, payload length, next header, source, destination
+_EXTENSION = struct.Struct("!BBH")  # next header, length, and the offset if it is a fragment
 _FRAGMENT, _AUTHENTICATION = 44, 51
 _EXTENSIONS = frozenset({0, 43, _FRAGMENT, _AUTHENTICATION, 60, 135, 139, 140})  # IANA, IPv6 extension header types
 _MOST_EXTENSIONS = 8  # RFC 8200 lists seven, each at most once, destination options twice
 _MORE_FRAGMENTS = 0x2000
 _PORTS_BYTES = 8  # with the number behind the ports: the least that a fragment carries
 _NO_FLAGS = bytes(4) + b"\x50" + bytes(7)  # the rest of a header of 20 bytes
-_UDP_HEADER = Struct("!HHHxx")  # ports, length
-_TCP_HEADER = Struct("!HHIIBB6x")  # ports, sequence, acknowledgement, data offset, flags
+_UDP_HEADER = struct.Struct("!HHHxx")  # ports, length
+_TCP_HEADER = struct.Struct("!HHIIBB6x")  # ports, sequence, acknowledgement, data offset, flags
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(Struct, frozen=True):
     """A UDP datagram or TCP segment. `flags`: TCP's, 0 for UDP, as both numbers. `payload`: the captured part of it."""
 
     source_mac: str

@@ -9,9 +9,10 @@ missed. Nothing of this is saved.
 """
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass
 from enum import StrEnum
 from math import exp
+
+from msgspec import Struct
 
 from appliance.core.traffic.naming import Judgement, Purpose
 from appliance.core.traffic.presence import Presence
@@ -38,8 +39,7 @@ class Trend(StrEnum):
     STABLE = "stable"
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """A site of the last hour. `visits`: at most `error` too low.
 
     `bytes`: both directions of the TCP connections that ended, `None` where none has. `devices`: that visited it.
@@ -52,8 +52,7 @@ class Site:
     devices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Contacts:
+class Contacts(Struct, frozen=True):
     """How many connections of the last hour were for what, and the bytes of those that ended, of all and unnamed."""
 
     by_purpose: dict[Purpose, int]
@@ -71,8 +70,7 @@ class Contacts:
 NAMELESS = (Purpose.UNNAMED, Purpose.HIDDEN, Purpose.ENCRYPTED_DNS)
 
 
-@dataclass(frozen=True, slots=True)
-class Averages:
+class Averages(Struct, frozen=True):
     """Two moving averages of bytes per second, over `SHORT_S` and `LONG_S`, up to `at_s`."""
 
     short: float

@@ -6,9 +6,10 @@ that is dead delays nobody: neither metering nor the other channels.
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from random import random
 from typing import Any
+
+from msgspec.structs import replace
 
 from appliance.core.alerting.attempts import Attempts
 from appliance.core.alerting.message import MOST_TOGETHER, AlertMessage, Sender, compose, trial_message

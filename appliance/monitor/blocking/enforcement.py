@@ -6,9 +6,10 @@ blocks that expired and at signs of tampering, not at 100,000 blocks.
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from appliance.core import holdover
 from appliance.core.blocking.block import Block, BlockKey, BlockOrigin, BlockRequest

@@ -8,9 +8,10 @@ crash the next reading finds what is left to do. Protected entries are left out 
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from appliance.core.blocking.block import Block, BlockRequest
 from appliance.core.blocking.lists.block_list import BlockList
@@ -48,16 +49,14 @@ class Blocks(Protocol):
         """Lift the blocks of these targets, all or none; `origin`: only its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Objection:
+class Objection(Struct, frozen=True):
     """An entry that is protected, and why it is left out as a whole or in part."""
 
     target: str
     why: str
 
 
-@dataclass(slots=True)
-class Listing:
+class Listing(Struct):
     """A list and its state. `contents`: as last believed, at `read_at`, or `None`; `latest`: as it was last read.
 
     `objections`: the first entries that are left out, as a whole or in part; `objection_count`: all. `lifted`,

@@ -7,9 +7,10 @@ transaction. The audit checks that trust: it compares all elements, in small ste
 
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
+
+from msgspec.structs import replace
 
 from appliance.core.blocking.block_index import IndexChange
 from appliance.core.blocking.cover import Cover, Range, SingleCover

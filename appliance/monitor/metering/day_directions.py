@@ -5,8 +5,9 @@ starts. A crash takes up to a quarter hour from history and nothing from the led
 are not told rather than told wrong.
 """
 
-from dataclasses import dataclass
 from datetime import date
+
+from msgspec import Struct
 
 from appliance.core.metering.account import Account
 from appliance.core.metering.history_series import ALL_HOSTS, Step
@@ -16,8 +17,7 @@ from appliance.ports import HistoryStore
 MOST_MISSING = 0.01  # of the day's bytes: a person reads three digits of them
 
 
-@dataclass(slots=True)
-class _RunningDay:
+class _RunningDay(Struct):
     """What passed in a department's running day."""
 
     day: date

@@ -17,10 +17,11 @@ mark, ledger, crossing and limit are explained in `core.metering.account`.
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from appliance.core.machine import Link, Network, Position
 from appliance.core.metering.account import Account, AccountKey, Books, ClosedPeriod
@@ -54,8 +55,7 @@ class PassedBytes(NamedTuple):
     hosts: Mapping[Series, Passed]
 
 
-@dataclass(frozen=True, slots=True)
-class CutOff:
+class CutOff(Struct, frozen=True):
     """A department that is cut off, or one `host` of it, and the quotas that are used up."""
 
     department: Department

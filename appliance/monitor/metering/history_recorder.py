@@ -23,10 +23,11 @@ move to their own buckets once the time is known.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
 
 from appliance.core.detection.rates.usual import WEEKS, usual_range
 from appliance.core.metering.history_series import (
@@ -71,8 +72,7 @@ _WRITTEN_ONCE = {Step.MINUTE, Step.FIVE_MINUTES}  # when complete; the others wh
 _HOSTS_WRITTEN_ONCE = {Step.FIVE_MINUTES, Step.HOUR}
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
+class _Sums(Struct, frozen=True):
     """Sums in memory, departments' and hosts' apart: the number of hosts is bounded."""
 
     departments: HistorySums = field(default_factory=HistorySums)
@@ -83,8 +83,7 @@ class _Sums:
         return self.departments if series[1] == ALL_HOSTS else self.hosts
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
+class _Batch(Struct, frozen=True):
     """A batch under way: the series still `waiting`, and the buckets that were `running` when it began."""
 
     waiting: deque[Series] = field(default_factory=deque)

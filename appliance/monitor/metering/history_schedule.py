@@ -1,7 +1,8 @@
 """Decides when history is written to the disk, and when old history is deleted."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from appliance.core.moment import Moment
 
@@ -21,8 +22,7 @@ class BatchScope(Enum):
     EVERYTHING = auto()
 
 
-@dataclass(slots=True)
-class BatchSchedule:
+class BatchSchedule(Struct):
     """Begins a batch at each quarter hour of the wall clock, of hosts too in each new hour, and retries all at once.
 
     `quarter`: of the latest batch; `None`: before the first step. `hour`: of the latest batch with hosts; `None`: none
@@ -50,8 +50,7 @@ class BatchSchedule:
         self.retry_s = now.monotonic_s + RETRY_S
 
 
-@dataclass(slots=True)
-class PruneSchedule:
+class PruneSchedule(Struct):
     """Lets old history be deleted once in `PRUNE_S`, while the wall clock has not jumped for `SETTLED_S`.
 
     `offset_s`: wall clock minus monotonic clock at the latest step; `None`: before the first. `settled_s`: when the

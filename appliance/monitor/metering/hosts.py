@@ -9,11 +9,13 @@ most a host's last hour, which its department's account still has.
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from heapq import nlargest, nsmallest
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from appliance.core.metering.account import EACH_HOST, Account, AccountKey, Books
 from appliance.core.metering.department import Department
@@ -54,8 +56,7 @@ class HostBooks(NamedTuple):
     books: Sequence[Books]
 
 
-@dataclass(frozen=True, slots=True)
-class UnsavedHosts:
+class UnsavedHosts(Struct, frozen=True):
     """Host accounts to save, by key. `forgotten`: to delete before that.
 
     `taken_s`: when they were collected, by the monotonic clock; `None`: nothing is due.
@@ -67,8 +68,7 @@ class UnsavedHosts:
     taken_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
+class _Shared(Struct, frozen=True):
     """What a department's newcomers did with the allowance that they share, since the meters were made.
 
     `moved_s`: when one was last seen, by the monotonic clock. `refused`: packets beyond the allowance.
@@ -79,8 +79,7 @@ class _Shared:
     refused: int
 
 
-@dataclass(slots=True)
-class _Unsaved:
+class _Unsaved(Struct):
     """What the disk lacks since the checkpoint at `saved_s` of the monotonic clock; `None`: there was none yet.
 
     `changed`: charged or extended accounts. `forgotten`: accounts of hosts that are gone. `is_new_day`: a day began, so

@@ -9,8 +9,9 @@ import hashlib
 import logging
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from appliance.core.access.rate_limit import Rate, RateLimit
 from appliance.core.metering.quota import QuotaRequest, RequestState

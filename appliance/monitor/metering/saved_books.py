@@ -5,9 +5,10 @@ the periods that run now.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from appliance.core.metering.account import Account, AccountKey
 from appliance.core.metering.carry_over import carry_over

@@ -1,10 +1,9 @@
 """How busy each department's line is: for display and forecasts, nothing here is charged."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import exp
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from appliance.core.machine import Link, Network
 from appliance.core.metering.account import Account
@@ -24,8 +23,7 @@ LOOKED_AT_ONCE = 500  # connections: some milliseconds
 FORECAST_S = 300.0  # a forecast uses the average rate of minutes; a single download is no trend
 
 
-@dataclass(slots=True)
-class _LineRate:
+class _LineRate(Struct):
     """The figures of a department's line over the last metering period. `average_bytes_s`: over `FORECAST_S`."""
 
     up_bytes_s: float = 0.0

@@ -6,8 +6,9 @@ becomes the process that runs it (`successor`).
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from appliance.config import Config, ConfigError, Fault, judge, parse, text_of
 from appliance.config.differences import ByHand, changes
@@ -25,15 +26,13 @@ StartObstacle = Callable[[Config], str | None]
 Aside = Callable[..., Any]  # (function, *arguments) -> its result, computed beside the event loop
 
 
-@dataclass(frozen=True, slots=True)
-class Successor:
+class Successor(Struct, frozen=True):
     """The process that this one becomes. `trial`: it runs the draft; `None`: it runs the configuration file."""
 
     trial: Trial | None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigText:
+class ConfigText(Struct, frozen=True):
     """The text of the configuration file. `digest`: of the file; `path`: empty where the service runs without one.
 
     `obstacle`: why it cannot be replaced from here; `None`: it can.
@@ -45,8 +44,7 @@ class ConfigText:
     obstacle: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """What would come of a new configuration: its faults, or a sentence for each change of what runs."""
 
     faults: Sequence[Fault]

@@ -6,9 +6,10 @@ right whatever the clock was before; a limit that pauses is in force again after
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from appliance.core.blocking.block import Block, BlockOrigin
 from appliance.core.moment import Moment

@@ -4,9 +4,8 @@ A department's status is published when it changes, and often enough that a dash
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from appliance import events
 from appliance.core.machine import Link, ports_of
@@ -29,8 +28,7 @@ LEAST_UTILIZATION = 0.001  # of a line of which no rate is known, and that carri
 REPEAT_S = 30.0  # the contract's longest time between two status events
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceRun:
+class ServiceRun(Struct, frozen=True):
     """The service as it runs. `started_s`: since when, by the monotonic clock; `count_clients`: those logged in now.
 
     `count_published`: the events that were published so far.

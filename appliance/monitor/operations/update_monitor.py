@@ -5,11 +5,10 @@ What has become of an update is told in the log, by an event, and in the audit t
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from appliance.core.access.audit_entry import AuditEntry, value_text
 from appliance.core.moment import Moment, timestamp
@@ -34,8 +33,7 @@ TOLD = frozenset({UpdateState.INSTALLED, UpdateState.FAILED, UpdateState.CONFIRM
 BAD = frozenset({UpdateState.FAILED, UpdateState.RETURNED})
 
 
-@dataclass(frozen=True, slots=True)
-class UpdatePlan:
+class UpdatePlan(Struct, frozen=True):
     """When the appliance updates itself, and from where. `jitter`: 0..1, where in the window it asks."""
 
     url: str

@@ -6,8 +6,9 @@ Records are in memory as on the disk, and written when something is told, which 
 import hashlib
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from appliance.core.detection.incident import Incident, IncidentChange, IncidentUpdate
 from appliance.core.detection.incident_kind import IncidentKind

@@ -6,7 +6,8 @@ one. What is kept is in memory, and of the last hour.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.core.machine import Network
 from appliance.core.metering.department import holds
@@ -21,8 +22,7 @@ from appliance.core.traffic.questions import OpenQuestions
 from appliance.core.traffic.sites import Analytics, Contacts, Site
 
 
-@dataclass(frozen=True, slots=True)
-class SiteReport:
+class SiteReport(Struct, frozen=True):
     """A department's sites in the last hour. `unread`: packets of QUIC, of all departments, that came too fast."""
 
     record: Record

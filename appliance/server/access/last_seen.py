@@ -5,10 +5,11 @@ Nothing is written when a client connects or calls: what was seen is saved once 
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import Protocol
+
+from msgspec import Struct
 
 from appliance.core.access.person import TokenOrigin
 from appliance.server.access.tokens import Grant
@@ -22,8 +23,7 @@ class Holder(Protocol):
     grant: Grant
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """The use of a token, or by a person. `seen_at`: now while connected; `None`: never, as far as is known."""
 
     connected: int

@@ -7,7 +7,6 @@ it was issued in the future.
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -35,8 +34,7 @@ Departments = Literal["*"] | Annotated[list[Id], Meta(max_length=64)]
 Instant = Annotated[float, Meta(ge=0, lt=LATEST_EXPIRY)]
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """What a token allows. `departments`: `None` for all of them; `id`: names it for revocation.
 
     `session_s`: of a login, the seconds for which it could still be renewed when this token was made.

@@ -4,11 +4,11 @@ What is common to all calls (role, argument, read-only mode) is in the table and
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from appliance.core.refusal import Code, Refused
 from appliance.core.text import clipped
@@ -38,8 +38,7 @@ Handler = Callable[[Context, Any], Reply]
 State = Callable[[Context, Any], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A row of the table. `argument`: an `Argument`, which a client may leave out if it has no required key, or a text.
 
     `changes`: refused in the read-only mode, in which maintenance itself can still be extended and ended. `state`: what

@@ -1,9 +1,9 @@
 """What a handler works with beside its argument: the caller and the services."""
 
-from dataclasses import dataclass, field
 from time import thread_time
 
 import eventlet
+from msgspec import Struct, field
 
 from appliance.core.moment import Moment
 from appliance.core.pause import Pause
@@ -31,8 +31,7 @@ class TimeSlice:
             self._began_s = thread_time()
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """One call. `now`: when it came; `give_way`: gives others their turn, to be called between pieces of long work."""
 
     services: Services

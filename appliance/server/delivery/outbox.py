@@ -10,13 +10,13 @@ python-engineio uses it as a session's queue and calls `put`, `get`, `task_done`
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from time import monotonic
 
 import eventlet
 from engineio.packet import MESSAGE, PING, Packet
 from eventlet.event import Event as GreenEvent
 from eventlet.queue import Empty
+from msgspec import Struct
 
 from appliance.server.delivery.websocket_frames import text_frame
 
@@ -46,8 +46,7 @@ class EventPacket(Packet):  # type: ignore[misc]  # the library ships no types
         return self.text.decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """Tells whether a client has what was put into its outbox right after this was made.
 
     A ping goes before it, so that what the client sends before it has the packet comes before its pong, over either

@@ -19,11 +19,11 @@ A refused call has changed nothing and is judged again. All is kept in memory: a
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 from eventlet.event import Event as GreenEvent
+from msgspec import Struct, field
 
 from appliance.core.refusal import Code, Refused
 from appliance.server.delivery.outbox import Receipt
@@ -38,8 +38,7 @@ KEY_PATTERN = r"^[!-~]{1,64}$"  # a UUID, or a number with the client's name
 Answer = dict[str, Any]
 
 
-@dataclass(slots=True)
-class _Change:
+class _Change(Struct):
     """A change that was carried out, or is being. `sid`, `number`: of the client and its packet that sent it last.
 
     `receipt`: of its acknowledgement; `None`: it is not sent yet. `done`: the answer; `None`: it was refused.

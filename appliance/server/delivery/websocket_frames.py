@@ -8,9 +8,10 @@ longer than fifty clients' events.
 
 import base64
 import binascii
-from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha1
+
+from msgspec import Struct
 
 MOST_FRAGMENTS = 64  # of one message; no client of ours sends any, and each costs as much as a message
 LONGEST_CONTROL = 125  # RFC 6455, section 5.5
@@ -49,8 +50,7 @@ class FrameFault(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A whole message or a control frame; a text's content is UTF-8."""
 
     opcode: Opcode

@@ -16,7 +16,6 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from socket import SHUT_RDWR, SHUT_WR
 from typing import Any
@@ -24,6 +23,7 @@ from typing import Any
 import eventlet
 from eventlet import wsgi
 from eventlet.greenio import GreenSocket
+from msgspec import Struct, field
 
 from appliance.core.access.client_address import client_network
 from appliance.core.text import clipped
@@ -47,8 +47,7 @@ FREE_BINDS = {False: (socket.AF_INET, socket.IPPROTO_IP, 15), True: (socket.AF_I
 CLOSED = {errno.EBADF, errno.EINVAL}  # of `accept` on a listening socket that was closed
 
 
-@dataclass(eq=False, slots=True)
-class ClientConnection:
+class ClientConnection(Struct, eq=False):
     """A connection: its socket, the network it comes from, and its latest request.
 
     `peer`: the network of the other end, which may be a reverse proxy's. `forget`: frees its place. `attribute`: counts

@@ -7,8 +7,9 @@ feed and contain no other control character, no header is continued on the next 
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.message import Message
+
+from msgspec import Struct
 
 LONGEST_LINE_BYTES = 48 * 1024  # a token of the longest kind, in Basic's encoding
 LONGEST_HEAD_BYTES = 64 * 1024
@@ -35,8 +36,7 @@ class RejectedRequest(Exception):
         self.headers = headers
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(Struct, frozen=True):
     """A request without its body. `target`: a path with its query, or `*`; `keeps`: whether the connection goes on."""
 
     method: str

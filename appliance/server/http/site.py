@@ -7,8 +7,9 @@ then the body.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from appliance.core.access.client_address import plain_address
 from appliance.server.http.origins import AllowedOrigins, preflight_headers
@@ -36,8 +37,7 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A page's answer. `headers`: beside those of every answer, or in their place."""
 
     kind: str

@@ -6,12 +6,12 @@ listener gives the whole handshake a deadline, and every failure of it is an `OS
 
 import socket
 import ssl
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from eventlet.green.ssl import GreenSSLSocket
+from msgspec import Struct
 
 from appliance.server.http.pinning import der_of, fingerprint_of
 
@@ -30,8 +30,7 @@ class TlsUnavailable(Exception):
     """The certificate or the key cannot be used; the text names the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFacts:
+class CertificateFacts(Struct, frozen=True):
     """What people see of the certificate in use. `ends`: when; `fingerprint`: its SHA-256, as browsers show it."""
 
     names: tuple[str, ...]

@@ -9,11 +9,11 @@ most every `FRESH_S` seconds, beside the event loop.
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from eventlet import tpool
 from eventlet.semaphore import Semaphore
+from msgspec import Struct
 
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.lists.export import FORMS, Decisions, find_decisions, minimal_prefixes, write_stream
@@ -31,8 +31,7 @@ MOST_KEPT = 16  # texts: a few forms of a few departments, 2 MB each at most
 MOST_BOUNCERS = 4  # with remembered decisions, 100,000 each at most; the others get everything each time
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(Struct, frozen=True):
     """An export that was made. `tag`: of its content."""
 
     body: str

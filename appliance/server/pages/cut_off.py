@@ -14,11 +14,13 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from appliance.core.access.client_address import plain_address
 from appliance.core.metering.account import Books
@@ -98,8 +100,7 @@ _ICON = (
 _DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(Struct, frozen=True):
     """What a request sees: its language, the time in the zone of the quotas, its address, and why it is cut off.
 
     `action`: the URL that its form goes to.
@@ -112,8 +113,7 @@ class _View:
     action: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(Struct, frozen=True):
     """What a person has typed, the sentence about what is wrong with it, and the site that they asked for.
 
     `rejected`: the status of a request whose form could not be read.

@@ -1,8 +1,9 @@
 """The words of the page for people who are cut off, in English and German, and sizes, spans and times in them."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from appliance.core.metering.quota import QuotaKind
 
@@ -17,8 +18,7 @@ UNITS: tuple[tuple[int, int, str], ...] = (
 _LANGUAGE = re.compile(r"^\s*(?P<tag>[a-zA-Z]{2,3})(?:-[\w-]*)?\s*(?:;\s*q=(?P<weight>[01](?:\.\d{0,3})?))?\s*$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class Words(Struct, frozen=True, kw_only=True):
     """The texts of one language. Words in braces are filled in; `**` begins and ends what is bold."""
 
     language: str

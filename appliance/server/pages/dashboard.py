@@ -5,8 +5,9 @@ browser, and nothing that a client sends becomes the name of a file.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from appliance.server.http.content_coding import choose_coding
 from appliance.server.http.request_filter import Environ
@@ -68,8 +69,7 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     """A file of the page. `compressed`: its content by coding, where the build has made that smaller."""
 
     kind: str

@@ -6,10 +6,10 @@ Prometheus keeps for ever.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import eventlet
+from msgspec import Struct
 
 from appliance.core.access.client_address import client_network
 from appliance.core.access.rate_limit import Rate, RateLimit
@@ -62,8 +62,7 @@ _SERVER_ROWS: tuple[tuple[str, str, Callable[[PageSources], float]], ...] = (
 _STOPPED = "Packets that did not pass, look-ups too, by origin: a person, a list, detection, a quota, or a false source"
 
 
-@dataclass(frozen=True, slots=True)
-class _Department:
+class _Department(Struct, frozen=True):
     """A department at the moment of a scrape. `facts`: `None` before its first health step."""
 
     id: str
@@ -88,8 +87,7 @@ class _Department:
             yield (), value
 
 
-@dataclass(frozen=True, slots=True)
-class _DepartmentRow:
+class _DepartmentRow(Struct, frozen=True):
     """A metric of departments. `labels`: beside the department; `samples`: those of one department."""
 
     name: str
@@ -186,8 +184,7 @@ class Metrics:
         return Answer(CONTENT, generate_latest(_Scrape(self._sources, departments)).decode())
 
 
-@dataclass(frozen=True, slots=True)
-class _Scrape:
+class _Scrape(Struct, frozen=True):
     """A collector of prometheus_client. `departments`: those that the token covers."""
 
     sources: PageSources

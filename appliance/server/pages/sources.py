@@ -1,7 +1,8 @@
 """What pages are made of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.core.access.login_backoff import LoginBackoff
 from appliance.server.access.admission import TokenAdmission
@@ -11,8 +12,7 @@ from appliance.server.services import Services
 from appliance.server.sessions import ClientSessions
 
 
-@dataclass(frozen=True, slots=True)
-class PageSources:
+class PageSources(Struct, frozen=True):
     """The services behind the pages, and the parts of the server that count."""
 
     services: Services

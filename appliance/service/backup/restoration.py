@@ -12,10 +12,11 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from appliance import config as configuration
 from appliance.config import ConfigError
@@ -31,8 +32,7 @@ FORMER = "before-restore"  # the beginning of the folder with what was there bef
 STAYING = (UNPACKED, PASSING, FORMER, "updates", "simulated", RESTORE_MARKER)
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """What a restore has put back. `former`: the folder with what was there before; `None`: nothing was."""
 
     made_at: str

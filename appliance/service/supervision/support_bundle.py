@@ -9,12 +9,14 @@ import subprocess
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from appliance.core.access.redaction import redacted
 from appliance.service.supervision.crash_reports import CrashFolder
@@ -56,7 +58,7 @@ def write_bundle(target: Path, config_file: Path | None, state_dir: Path, findin
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, indent=1, default=str)
+    return json.dumps(value, indent=1, default=lambda one: asdict(one) if isinstance(one, Struct) else str(one))
 
 
 def _file(path: Path) -> str:
@@ -93,13 +95,13 @@ def _interfaces() -> str:
     from appliance.system.network.interfaces import RtnetlinkInterfaces
 
     with closing(RtnetlinkInterfaces(boot_id())) as interfaces:
-        return _json([asdict(one) for one in interfaces.links().values()])
+        return _json([*interfaces.links().values()])
 
 
 def _signs(state_dir: Path) -> str:
     from appliance.system.device.machine_signs import MachineSignReader
 
-    return _json(asdict(MachineSignReader(state_dir).read()))
+    return _json(MachineSignReader(state_dir).read())
 
 
 def _listing(state_dir: Path) -> str:

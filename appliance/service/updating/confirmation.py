@@ -8,9 +8,10 @@ import logging
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from appliance.core.operations.update import RunningRoot, Update, UpdateState, confirmed
 from appliance.monitor.operations.self_check import GOOD
@@ -32,8 +33,7 @@ Health = Mapping[str, Any]  # what the service answers at /healthz
 SILENT = "the service does not answer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirmation:
+class Confirmation(Struct, frozen=True, kw_only=True):
     """Judges the root that runs.
 
     `ask`: the service's health, or `None`; `last_words`: what is known of a service that does not answer; `clock`,

@@ -8,9 +8,11 @@ import logging
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from appliance.core.operations.update import (
     UNDER_WAY,
@@ -44,8 +46,7 @@ class NothingNew(Exception):
     """The server has nothing that the appliance would take by itself; the text says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Updater:
+class Updater(Struct, frozen=True, kw_only=True):
     """Carries out orders. `top`: the root folder; `restart`: the command that starts the computer again."""
 
     folder: UpdateFolder

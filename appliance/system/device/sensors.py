@@ -6,12 +6,12 @@ latest value, and a reading that hangs delays nobody: there is never more than o
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import psutil
+from msgspec.structs import replace
 
 from appliance.core.machine import NO_SIGNS, Vitals
 from appliance.system.device.machine_signs import MachineSignReader

@@ -11,11 +11,11 @@ import errno
 import os
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from struct import Struct
 from typing import Any
 
+from msgspec.structs import replace
 from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink.rtnl import RTM_GETSTATS, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK
 

@@ -12,7 +12,9 @@ others: that is most of the work, and the element is in force without it.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.place import Hit, Place
@@ -43,8 +45,7 @@ __all__ = ["TABLE", "NftablesFirewall"]
 MANY = 2000  # changes; their own notices are not read, and changes of other programs meanwhile are found by looking
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledRules:
+class InstalledRules(Struct, frozen=True):
     """The rules as they were installed last, and the table's handle and chains as the kernel showed them after that.
 
     `looked_up`: the names of the sets that have rules.
@@ -57,16 +58,14 @@ class InstalledRules:
     chains: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """The bodies of messages that take away a turn's pairs, and that put them in use. They are built once."""
 
     emptied: Sequence[bytes]
     in_use: Sequence[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class PairsInUse:
+class PairsInUse(Struct, frozen=True):
     """The pairs that packets may have passed as.
 
     `turn`: whose are in use; `None`: none are. `next_turn`: whose will be next. `unused`: the bodies of messages that

@@ -44,7 +44,9 @@ quota, lets packets pass again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from appliance.core.kernel.nftables import meter_names
 from appliance.core.kernel.nftables.elements import opening
@@ -82,8 +84,7 @@ ACTIVE_BYTES = 1500  # a full packet since the look before: forged devices of a 
 LOOKS = 4  # for which a host that was active still counts as such, beside the latest
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(Struct, frozen=True):
     """All that decides the table's content except limits. `present`: its interfaces that exist, with their
     index.
 
@@ -95,8 +96,7 @@ class Structure:
     shares: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """Hosts of a throttled department. `counted`: bytes by set and key. `active`: how many, latest look last."""
 
     counted: Mapping[tuple[str, bytes], int] = field(default_factory=dict)
@@ -108,8 +108,7 @@ class Activity:
         return shares(max(self.active, default=1))
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
+class InForce(Struct, frozen=True):
     """The latest change, and what the kernel showed after it.
 
     `is_limited`: whether a department has a limit. `leads`: HTTP is led to the notice.

@@ -10,12 +10,13 @@ import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
+from msgspec import Struct
+from msgspec.structs import astuple, fields, replace
 from sqlite_utils.db import Database
 from sqlite_utils.migrations import Migrations
 
@@ -80,8 +81,7 @@ class AuditStoreUnavailable(Exception):
     """The audit trail cannot be kept; the text says where and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """How far the chain has been checked. `version`: of the file, which differs after another connection's change.
 
     `number`, `digest`: of the newest entry that was checked; `is_broken`: an entry does not follow from the one before.

@@ -1,6 +1,6 @@
 """What the sandboxed service knows of updates of the image, and how it orders one: by files in its state directory."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from appliance.core.operations.update import RunningRoot, Update, UpdateOrder, after_start
 from appliance.core.refusal import Code, Refused
@@ -8,8 +8,7 @@ from appliance.system.update.image_root import NO_IMAGE
 from appliance.system.update.update_folder import UpdateFolder
 
 
-@dataclass(frozen=True, slots=True)
-class ImageUpdates:
+class ImageUpdates(Struct, frozen=True):
     """The updates of this computer. `root`: the root that runs; `None`: this is not the image. `boot`: this boot."""
 
     folder: UpdateFolder

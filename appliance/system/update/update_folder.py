@@ -12,8 +12,10 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from appliance.core.operations.update import LONGEST_RECORD, Update, UpdateOrder, read_order, read_update
 
@@ -23,8 +25,7 @@ KEPT_FREE_BYTES = 32 << 20  # for books, history and the trail: more than a day 
 Write = Callable[[Path, bytes], None]  # replaces a file in one step
 
 
-@dataclass(frozen=True, slots=True)
-class LatestLook:
+class LatestLook(Struct, frozen=True):
     """When a server was last asked without a person (`at`), and by which header it sends only what is newer."""
 
     at: str = ""

@@ -1,8 +1,8 @@
 import json
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from appliance.core.access.audit_entry import LONGEST_VALUE, AuditEntry, StoredEntry, digest, first_break, value_text
 

@@ -112,8 +112,8 @@ def test_a_blocked_name_claims_the_addresses_of_itself_and_all_names_below() -> 
     assert learned(index, answer("notexample.com", "10.1.1.1")) == []
     found = learned(index, answer("www.example.com", "10.1.1.1", "fd00::1"))
     assert found == [
-        LearnedAddress(name.key, "10.1.1.1", NOON_S + 3600),
-        LearnedAddress(name.key, "fd00::1", NOON_S + 3600),
+        LearnedAddress(name.key, "10.1.1.1", NOON_S + 3600, "www.example.com resolves to it"),
+        LearnedAddress(name.key, "fd00::1", NOON_S + 3600, "www.example.com resolves to it"),
     ]
     change = index.learn(found)
     assert [claim.block_set.family for claim in change.put] == [Family.HOSTS4, Family.HOSTS6]

@@ -1,8 +1,7 @@
 """What is usual of a source, day by day."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.detection.evidence import TOO_MUCH, Evidence
 from appliance.core.detection.habits.habit import MOST_TRAITS, REMEMBERED_DAYS, Habit, sender_of

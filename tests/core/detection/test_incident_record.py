@@ -1,7 +1,7 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.detection.incident import Incident, IncidentChange, IncidentUpdate, Severity
 from appliance.core.detection.incident_kind import IncidentKind

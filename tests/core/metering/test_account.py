@@ -1,8 +1,8 @@
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.metering.account import Account
 from appliance.core.metering.meter import Reading

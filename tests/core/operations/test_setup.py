@@ -1,8 +1,7 @@
 """Faults of a setup that no interface of the lab can have."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.machine import Counters, Link, Position, Vlan
 from appliance.core.metering.department import UNLIMITED, Department

@@ -1,8 +1,8 @@
-from dataclasses import replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.operations.update import (
     BundleFacts,

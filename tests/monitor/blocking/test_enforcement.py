@@ -1,12 +1,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_interface, ip_network
 from itertools import count
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.blocking.block import Block, BlockRequest
 from appliance.core.blocking.blocked_names import SharedAddresses

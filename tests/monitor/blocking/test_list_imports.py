@@ -1,10 +1,10 @@
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.blocking.block import Block, BlockKey, BlockRequest
 from appliance.core.blocking.lists.block_list import BlockList

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from ipaddress import ip_interface
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.blocking.blocked_names import SharedAddresses
 from appliance.core.traffic.dns import DnsAnswer

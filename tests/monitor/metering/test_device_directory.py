@@ -1,11 +1,11 @@
 """The directory of devices: which address is whose, which devices are routers, and what a full table is told as."""
 
-from dataclasses import replace
 from datetime import date
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.machine import Counters, Link, NextHop, Position, Sighting
 from appliance.core.metering.account import AccountKey

@@ -1,5 +1,6 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import NO_SIGNS, Counters, Link, MachineSigns

@@ -1,12 +1,12 @@
 """Updates as people and the schedule order them, over a real trail and a real folder, without an updater."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.moment import Moment, timestamp
 from appliance.core.operations.update import RunningRoot, Update, UpdateAction, UpdateState

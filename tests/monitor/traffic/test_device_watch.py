@@ -1,11 +1,11 @@
 """The register of devices from frames and neighbour tables: whose a device is, what is told, and what is kept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.machine import Counters, Link, Position, Sighting
 from appliance.core.metering.department import Department

@@ -1,9 +1,9 @@
 """What is a visit and what is none: the rules, each with the packets of a case."""
 
-from dataclasses import replace
 from ipaddress import ip_interface
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.traffic.naming import NameRules, Purpose, Record
 from appliance.core.traffic.sites import VISIT_S

@@ -1,7 +1,9 @@
 """What is remembered of tokens and people that were here."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from appliance.core.access.person import Role, TokenOrigin
 from appliance.core.access.token_lifetime import Lifetime

@@ -59,10 +59,15 @@ def test_take_frames_returns_whole_frames_and_little_more_than_asked_for() -> No
     assert _texts(first) + _texts(outbox.take_frames(1 << 20)) == [f'42["alert",{number}]' for number in range(100)]
 
 
-def test_a_client_with_too_many_alerts_waiting_is_given_up_but_never_for_states() -> None:
+def test_a_client_is_not_given_up_for_states() -> None:
     outbox = _attached()
     outbox.fall_behind(moved=True)
     assert all(outbox.put(_state("a", number)) for number in range(100_000))
+
+
+def test_a_client_with_too_many_alerts_waiting_is_given_up() -> None:
+    outbox = _attached()
+    outbox.fall_behind(moved=True)
     big = EventPacket(b"x" * (LARGEST_BURST_BYTES // 4))
     assert [outbox.put(EventPacket(big.text[1:])) for _ in range(5)] == [True, True, True, False, False]
 

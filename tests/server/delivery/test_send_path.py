@@ -98,7 +98,7 @@ def _numbers(texts):
 
 
 def _publish_more_than_may_wait(server, reader):
-    """Alerts, at the pace of a client that reads them: on a busy machine it may be late by more than may wait for it."""
+    """Alerts, at the pace of a client that reads them: on a busy machine it may be late by more than may wait."""
     for count in range(50, LARGEST_BURST_BYTES // 4000 + 200, 50):
         server.publish_all(_alert(number, 4000) for number in range(count - 50, count))
         reader.wait_for("security:incident", count=count)

@@ -1,10 +1,10 @@
 """The command line on a computer that runs from the image, and where no service answers."""
 
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.operations.update import Update, UpdateAction, UpdateState
 from appliance.service.access.offline_access import TRAIL_FILE

@@ -3,11 +3,11 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.access.audit_entry import AuditEntry, first_break
 from appliance.system.storage import audit_store as module

@@ -6,11 +6,11 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlite_utils import Database
 
 from appliance.core.blocking.answer_cache import HeardAddress

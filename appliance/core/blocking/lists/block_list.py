@@ -1,12 +1,11 @@
 """A list of blocks as it is configured; the service knows it long before it reads one."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 ORIGIN = "list:"  # what the origins of all lists begin with
 
 
-@dataclass(frozen=True, slots=True)
-class BlockList:
+class BlockList(Struct, frozen=True):
     """A configured list. `department`: `None` for all.
 
     `duration_s`: how long an entry stays blocked after the last reading that had it; 0: until a reading without it.

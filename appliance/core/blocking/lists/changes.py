@@ -5,15 +5,15 @@ when it leaves the list, and the other way round.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from appliance.core.blocking.block import Block, BlockRequest
 from appliance.core.blocking.lists.block_list import ORIGIN, BlockList
 
 
-@dataclass(frozen=True, slots=True)
-class ListChanges:
+class ListChanges(Struct, frozen=True):
     """Blocks to lift first, and requests to block after that."""
 
     lifted: tuple[Block, ...]

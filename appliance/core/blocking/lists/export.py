@@ -7,8 +7,9 @@ them; where a form has comments, one says how many.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.lists.address_ranges import address_range
@@ -18,8 +19,7 @@ TABLE = "appliance_blocks"  # of nftables, and the name of MikroTik's address li
 LONGEST_DECISION_S = 10 * 365 * 86_400  # a block until lifted, in a form that needs an end
 
 
-@dataclass(frozen=True, slots=True)
-class MinimalPrefixes:
+class MinimalPrefixes(Struct, frozen=True):
     """Blocked addresses and prefixes by IP version, none inside another, and the number of targets of other kinds."""
 
     v4: tuple[str, ...]

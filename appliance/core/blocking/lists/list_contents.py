@@ -1,13 +1,12 @@
 """A published block list: as a source sends it, and what the parser finds in it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 LARGEST_BYTES = 16 << 20  # 100,000 lines of 160 characters; the largest public lists of addresses have 5 MB
 MOST_REPORTED = 20  # faults of one list that are reported one by one; people mend those and ask again
 
 
-@dataclass(frozen=True, slots=True)
-class LineFault:
+class LineFault(Struct, frozen=True):
     """A line of which something was not used, and why. `line`: from 1; `text`: as far as it can be shown on one line.
 
     `why` repeats nothing of the line, because not everybody may see it.
@@ -18,8 +17,7 @@ class LineFault:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """The answer of a source: its content and the version of that, or why there is none.
 
     `content`: `None` where it has not changed, or where there is a `trouble`, a sentence for people. `version`: to send
@@ -31,8 +29,7 @@ class Fetched:
     trouble: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListContents:
+class ListContents(Struct, frozen=True):
     """The content of a list. `targets`: as `parse_target` writes them, each once, in the list's order.
 
     `faults`: the first `MOST_REPORTED` of them; `fault_count`: all; `meaningless`: those of which nothing was used.

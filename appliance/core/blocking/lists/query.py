@@ -1,14 +1,14 @@
 """Filters blocks by the conditions of a query."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from appliance.core.blocking.block import Block
 from appliance.core.blocking.lists.address_ranges import AddressRange, address_range, is_inside
 
 
-@dataclass(frozen=True, slots=True)
-class BlockQuery:
+class BlockQuery(Struct, frozen=True):
     """The conditions on a block, of which all must be true; `None`: no condition.
 
     `origin`: as of a block. `contains`: a part of the target or of the reason, in any case. `within`: contains all of

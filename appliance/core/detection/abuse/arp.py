@@ -10,10 +10,12 @@ another device: each counts.
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from itertools import islice
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 ARP = 0x0806
 VLAN_TYPES = {0x8100, 0x88A8}
@@ -53,8 +55,7 @@ class AddressQuestion(NamedTuple):
     neighbour: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dispute:
+class Dispute(Struct, frozen=True):
     """An address that two devices claim. `rival`: the one that came later; `holder`: the other.
 
     `count`: how often the claims alternated; `also`: other addresses that the rival takes; `is_own`: it is the
@@ -72,8 +73,7 @@ class Dispute:
     is_unasked: bool = False
 
 
-@dataclass(slots=True)
-class _Holding:
+class _Holding(Struct):
     """Who claims an address. `latest`: the one that did last, at `claimed_s`; `alternated_s`: when they took turns.
 
     `asked_s`: when each of the latest neighbours asked; `unasked_s`: the latest answers without that, by device.

@@ -9,7 +9,8 @@ server is restarted are no flood, and a camera that only sends is none.
 """
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from appliance.core.detection.evidence import MOST_EXAMPLES, Evidence
 from appliance.core.detection.incident_kind import IncidentKind
@@ -27,8 +28,7 @@ MOST_FORGED_SHARE = 2  # a source that sent less than one in so many is not name
 COLLECTORS = frozenset({162, 514, 1514, 2055, 2056, 4739, 4789, 6343, 8125, 9995, 9996, 12201})
 
 
-@dataclass(slots=True)
-class _Target:
+class _Target(Struct):
     """What was sent to a target. `seconds`: by second, tries and completed ones, each ten times as many."""
 
     first_s: float

@@ -5,8 +5,9 @@ login that is granted goes on, and counts against the verdict.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from appliance.core.detection.evidence import MOST_EXAMPLES, Evidence
 from appliance.core.detection.incident_kind import IncidentKind
@@ -44,8 +45,7 @@ MOST_KEPT = 64
 _NUMBERS = 2**32
 
 
-@dataclass(slots=True)
-class _Tried:
+class _Tried(Struct):
     """The ended connections of a source at one service, the latest last: when, whose, and whether it was short."""
 
     ended: list[tuple[float, str, bool]] = field(default_factory=list)

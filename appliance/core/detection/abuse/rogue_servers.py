@@ -5,7 +5,8 @@ stranger. Nothing is blocked for it: what it sends passes from device to device,
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from appliance.core.detection.evidence import MOST_EXAMPLES, Evidence
 from appliance.core.detection.incident_kind import IncidentKind
@@ -16,8 +17,7 @@ MOST_STRANGERS = 64  # that are remembered; whoever makes more up is told of all
 FORGOTTEN_S = 3600.0
 
 
-@dataclass(slots=True)
-class _Stranger:
+class _Stranger(Struct):
     """`clients`: examples of whom it answered, an ordered set."""
 
     first_s: float

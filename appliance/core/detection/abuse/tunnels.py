@@ -6,8 +6,9 @@ a secret is out in ten look-ups.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from math import log2
+
+from msgspec import Struct, field
 
 from appliance.core.detection.evidence import MOST_EXAMPLES, Evidence
 from appliance.core.detection.incident_kind import IncidentKind
@@ -37,8 +38,7 @@ ORDINARY |= {
 SHORT_LABEL = 3  # letters: the second last label of `example.co.uk` is no domain of somebody
 
 
-@dataclass(slots=True)
-class _Carried:
+class _Carried(Struct):
     """What a client's look-ups of one domain have carried. `names`: the latest distinct ones, as numbers."""
 
     first_s: float

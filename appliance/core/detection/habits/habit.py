@@ -9,7 +9,9 @@ hardware address, and below the severity `high`. A flood, a taken address or a r
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from appliance.core.detection.evidence import TOO_MUCH, Evidence
 from appliance.core.detection.incident import RANKS, Severity, severity_of
@@ -24,8 +26,7 @@ MOST_NAMED = 5  # traits in a sentence
 _DAYS = (1 << REMEMBERED_DAYS) - 1
 
 
-@dataclass(slots=True, kw_only=True)
-class Habit:
+class Habit(Struct, kw_only=True):
     """What a device does, by day. `traits`: each with a bit for every day, today's the lowest; `day`: since 1970.
 
     `count`, `most`: the largest count of today, and of the days before; `usual_since`: the day on which it became

@@ -4,11 +4,12 @@
 what to look at: a person decides within a minute whether it needs them.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from math import log10
 from typing import Final, Literal, NamedTuple
+
+from msgspec import Struct
 
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.rates.departure import Departure
@@ -47,16 +48,14 @@ CONFIDENCE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Contributor:
+class Contributor(Struct, frozen=True):
     """The host that has carried most in the last minutes. `rate`: its bytes per second."""
 
     host: str
     rate: float
 
 
-@dataclass(frozen=True, slots=True)
-class Anomaly:
+class Anomaly(Struct, frozen=True):
     """A departure. `details`: a sentence with the numbers; `confidence`: 0..1; `since_s`: as the departure has it.
 
     `direction`: up or down; `None`: both together. `low` and `high`: what is usual, in bytes per second, by so many

@@ -14,9 +14,10 @@ An outage is judged by the fall: a holiday is quiet too, but it never fell.
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import exp, log, sqrt
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from appliance.core.detection.rates.expectation import SATURDAY, Clock, Expectation
 from appliance.core.detection.rates.extremes import (
@@ -44,8 +45,7 @@ CLEARLY = 1.5  # standard deviations of the days' largest values, by which a fur
 REST_S = 43200.0  # the strength that a further anomaly must exceed halves in this time
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(Struct, frozen=True):
     """A series that departs from what is usual.
 
     `rate`: of the last minutes; `low`, `middle`, `high`: what is usual now; `since_s`: when it began, by the clock of

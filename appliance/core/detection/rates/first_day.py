@@ -8,8 +8,10 @@ sample changes the baseline only as much as the largest usual sample would: an a
 and a lasting change does after some minutes.
 """
 
-from dataclasses import dataclass, replace
 from math import exp, log, sqrt
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.rates.anomaly import Anomaly, AnomalyType, rate_text
@@ -34,8 +36,7 @@ SEVERITIES = ((50.0, Severity.CRITICAL), (20.0, Severity.HIGH), (8.0, Severity.M
 _RANKS = {severity: rank for rank, (_, severity) in enumerate(reversed(SEVERITIES), 1)}
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Struct, frozen=True):
     """The normal rate: `mean` and `variance` of the logarithm of the rate plus `CHATTER_BPS`, after `samples` samples.
 
     `streak`: the number of outstanding samples in a row. `reported`: the severity that was reported last, not to be

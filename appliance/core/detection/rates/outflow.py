@@ -11,9 +11,10 @@ unusual is not learned, until there have been three: what lasts is usual then.
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from appliance.core.detection.evidence import MOST_EXAMPLES, Evidence
 from appliance.core.detection.incident_kind import IncidentKind
@@ -43,8 +44,7 @@ class Span(NamedTuple):
 SPANS = (Span("an hour", 600.0, 6, 500_000_000), Span("a day", 7200.0, 12, 2_000_000_000))
 
 
-@dataclass(frozen=True, slots=True)
-class Outflow:
+class Outflow(Struct, frozen=True):
     """What a device has sent within a span. `own_bytes`: the most that it has before.
 
     `others_bytes`: what nearly all of the `others`, so many devices, do not exceed.
@@ -58,8 +58,7 @@ class Outflow:
     others: int
 
 
-@dataclass(slots=True)
-class _SpanSums:
+class _SpanSums(Struct):
     """What devices have sent in the latest slots; `slots`: the newest last."""
 
     span: Span
@@ -87,8 +86,7 @@ class _SpanSums:
                 del self.totals[device]
 
 
-@dataclass(slots=True)
-class _Sender:
+class _Sender(Struct):
     """What is known of a device. `weeks`: by span, the most of each week, the present one first.
 
     `today`: by span, the most of today; `found`: of that, what was unusual; `outstanding`: days that were, and are not

@@ -14,8 +14,9 @@ rule more than without quotas of hosts.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.kernel.nftables.meter_names import object_name
@@ -32,8 +33,7 @@ GROUP_BIT = {"payload": {"base": "ll", "offset": 7, "len": 1}}
 IS_TO_ONE, IS_TO_GROUP = nft.match(GROUP_BIT, 0), nft.match(GROUP_BIT, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class HostKey:
+class HostKey(Struct, frozen=True):
     """A way to tell hosts apart. `ending`: of its sets' names; `type`: of their elements; `protocol`: of the header.
 
     `is_behind_router`: whether it is for packets of routers, or for all others.

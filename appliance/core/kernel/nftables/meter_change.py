@@ -5,8 +5,9 @@ packet slips through in between, and none is counted twice.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from appliance.core.kernel.nftables.meter_names import (
     ETHERNET_BYTES,
@@ -30,8 +31,7 @@ Counters = Mapping[str, tuple[int, int, int]]  # by name: handle, bytes, packets
 Quotas = Mapping[str, tuple[int, int]]  # by name: bytes seen, but no more than the limit, and the limit
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """The limit of a quota in the kernel, in bytes as the kernel counts them. `seen_bytes`: counted so far."""
 
     plan: Plan

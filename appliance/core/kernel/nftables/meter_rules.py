@@ -17,8 +17,10 @@ A frame with a VLAN tag passes the hooks of the interface that carries it, and t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from appliance.core.kernel.nftables import ruleset as nft
 from appliance.core.kernel.nftables.frame_rules import frame_objects, frame_rules, link_group_rule, link_rules
@@ -59,8 +61,7 @@ UNROUTED: Mapping[int, Sequence[Network]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """What applies to all departments.
 
     `notice_port`: port of this computer that serves the HTTP of hosts that are cut off; `None`: it is refused.

@@ -5,8 +5,10 @@ map leads there, and takes a rule only when all that it names is there. `command
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from appliance.core.kernel.nftables.ruleset import Command, Expression, add, add_rule, identifier, skip_tags
 from appliance.core.machine import Facing, Vlan, tags_on
@@ -14,8 +16,7 @@ from appliance.core.machine import Facing, Vlan, tags_on
 Objects = dict[str, tuple[str, dict[str, Any]]]  # by name: kind and properties
 
 
-@dataclass(frozen=True, slots=True)
-class ExistingTable:
+class ExistingTable(Struct, frozen=True):
     """The table as it is. `objects`: kinds by name. `rules`: by chain, as far as they are known."""
 
     objects: Mapping[str, str] = field(default_factory=dict)
@@ -31,8 +32,7 @@ HOOKS: Mapping[Facing, Mapping[str, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """The table as it should be. `objects`: kind and properties by name; `chains`: properties; `rules`: in order.
 
     `devices`: by base chain, its interface.
@@ -69,8 +69,7 @@ class Layout:
         self.devices[name] = interface
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """What a transaction changes, by name, beside deleting the chains that are not wanted.
 
     `emptied`: chains that lose their rules. `deleted`, `added`: objects. `chains`: chains to add. `filled`: chains that

@@ -5,9 +5,10 @@ cannot be read is not good. It is made again at each look, so an issue ends when
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from appliance.core.detection.incident import Severity
 from appliance.core.machine import NO_SIGNS, MachineSigns
@@ -31,8 +32,7 @@ HELD_S = 300.0  # of what is told by a status, too
 HOUR_S = 3600.0  # what came for a moment is shown for so long: a person looks now and then
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
+class Signs(Struct, frozen=True, kw_only=True):
     """All that is judged. `uptime_s`: since boot. `written_a_day_bytes`: to the medium, as it is today.
 
     `ports`: the course of each in the latest hour; `frames_lost`: by the capture, since the previous look; `update`:

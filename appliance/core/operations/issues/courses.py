@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from appliance.core.machine import Link
 
@@ -11,8 +12,7 @@ DAY_S, WRITTEN_LOOK_S = 86_400.0, 3600.0  # of the medium: a day, from looks an 
 FIRST_WRITTEN_S = 3600.0  # a start writes much; before an hour nothing is said of a day
 
 
-@dataclass(frozen=True, slots=True)
-class PortCourse:
+class PortCourse(Struct, frozen=True):
     """A port in the latest hour. `damaged`: of its `packets`; `falls`: how often its link went down."""
 
     packets: int
@@ -20,8 +20,7 @@ class PortCourse:
     falls: int
 
 
-@dataclass(slots=True)
-class _Port:
+class _Port(Struct):
     """What is remembered of a port: looks at its counters, and when its link went down."""
 
     identity: str

@@ -5,10 +5,11 @@ what they do not do; the table here gives each part's the rest of the record.
 """
 
 import re
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from appliance.core.detection.incident import Severity
 from appliance.core.text import Values
@@ -19,8 +20,7 @@ _NUMBERS = re.compile(r"(?<![A-Za-z])[0-9][0-9.,:TZ%-]*")
 TROUBLES = frozenset({Severity.HIGH, Severity.CRITICAL})
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(Struct, frozen=True):
     """One issue. `id`: of the check or the part that found it; one may find several. `since`: when it was first found.
 
     `cause`: what was found, `suggestion`: what a person can do; both are sentences. `values`: what a check's `cause`

@@ -8,9 +8,11 @@ the one that was not seen for longest goes. Times are seconds since 1970.
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from appliance.core.traffic.devices.clue import Clue, NameSource
 
@@ -26,8 +28,7 @@ KEPT_S = 90 * 86_400.0  # since it was seen last; who comes once a season is new
 SAVED_S = 3600.0  # when a device was seen last is saved so often; 2,000 devices write 10 MB a day to the SD card
 
 
-@dataclass(frozen=True, slots=True)
-class KnownDevice:
+class KnownDevice(Struct, frozen=True):
     """A device. `addresses`: each with when it was seen last. `label`: what people call it; empty: nothing.
 
     `names`: what it calls itself, by where that was said.

@@ -4,10 +4,11 @@ No bytes raise, and the options are walked once. Options that another field over
 names and server identifiers are never there in practice.
 """
 
+import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address
-from struct import Struct
+
+from msgspec import Struct
 
 from appliance.core.traffic.devices.clue import is_station, name_in
 from appliance.core.traffic.packet import UDP, Packet
@@ -17,7 +18,7 @@ SERVER_PORT, CLIENT_PORT = 67, 68
 _REQUEST, _REPLY = 1, 2
 _ETHERNET = (1, 6)  # hardware type, and the length of its addresses
 # Operation, hardware type and length; client's, given, server's and relay's address; the client's hardware address.
-_HEADER = Struct("!BBBx4x4x4s4s4s4s6s10x64x128x4s")
+_HEADER = struct.Struct("!BBBx4x4x4s4s4s4s6s10x64x128x4s")
 _COOKIE = b"\x63\x82\x53\x63"
 _PAD, _HOST_NAME, _WANTED, _KIND, _SERVER, _FQDN, _END = 0, 12, 50, 53, 54, 81, 255
 _FQDN_BYTES = 3  # flags and two codes before the name (RFC 4702)
@@ -26,8 +27,7 @@ _OFFER, _REQUESTED, _ACK = 2, 3, 5
 _MOST_OPTIONS = 128  # of a message of 1,500 bytes; clients send about ten
 
 
-@dataclass(frozen=True, slots=True)
-class DhcpMessage:
+class DhcpMessage(Struct, frozen=True):
     """`mac`: the client's. `server`: that gives the address, empty in a client's message.
 
     `name`: what the client calls itself. `given`: the address that a server gives, or that a client asks for. `chosen`:

@@ -4,8 +4,9 @@ No bytes raise, and the options are walked once.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv6Address
+
+from msgspec import Struct
 
 from appliance.core.traffic.devices.clue import is_station
 from appliance.core.traffic.packet import payload_in
@@ -20,8 +21,7 @@ _MOST_OPTIONS = 32  # an advertisement has about five
 _HEADER_BYTES = {ROUTER_ADVERTISEMENT: 16, NEIGHBOUR_SOLICITATION: 24, NEIGHBOUR_ADVERTISEMENT: 24}
 
 
-@dataclass(frozen=True, slots=True)
-class NeighbourNotice:
+class NeighbourNotice(Struct, frozen=True):
     """`address`: that the sender says is its own, empty for a probe; `mac`: its hardware address.
 
     `is_router`: it advertises itself as a router. `lifetime_s`: for which it wants to be a default one; 0: not.

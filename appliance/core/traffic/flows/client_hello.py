@@ -10,8 +10,9 @@ real thing. So `has_encrypted` says only that there is one; `core.traffic.naming
 """
 
 import re
-from dataclasses import dataclass
-from struct import Struct, error
+import struct
+
+from msgspec import Struct
 
 MOST_BYTES = 16_384  # of a handshake, the most of one record (RFC 8446 section 5.1); real ones have 0.2 to 4 KiB
 MOST_RECORDS = 64  # of one message; the smallest that are seen are cut into a handful
@@ -21,8 +22,8 @@ LONGEST_NAME = 253  # RFC 1035 section 2.3.4, as text
 HANDSHAKE, ALERT = 0x16, 0x15  # types of a record
 RECORD_BYTES, MAJOR = 5, 3  # a record's header, and the version in it since SSL 3
 
-_RECORD = Struct("!BBBH")  # type, version, length
-_EXTENSION = Struct("!HH")  # type, length
+_RECORD = struct.Struct("!BBBH")  # type, version, length
+_EXTENSION = struct.Struct("!HH")  # type, length
 _CLIENT_HELLO = 1
 _HEADER_BYTES = 4  # type, and the length in 24 bits
 _RANDOM_BYTES = 34  # version and random
@@ -35,8 +36,7 @@ BEGIN_BYTES = 11
 _SHORTEST = 38  # a hello with empty lists
 
 
-@dataclass(frozen=True, slots=True)
-class ClientHello:
+class ClientHello(Struct, frozen=True):
     """What a client says first. `name`: of the server, in lower case without the last dot; empty where it has none."""
 
     name: str
@@ -61,7 +61,7 @@ def parse_hello(message: bytes | bytearray) -> ClientHello | None:
         return None
     try:
         return _parse(bytes(message[:MOST_BYTES]))
-    except (error, IndexError):
+    except (struct.error, IndexError):
         return None
 
 

@@ -9,11 +9,12 @@ Google's own QUIC (Q024 to Q043) sends its hello in the clear; it is read too, b
 """
 
 import hmac
+import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
-from struct import Struct
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from appliance.core.traffic.flows.client_hello import ClientHello, host_name
 
@@ -23,7 +24,7 @@ _LONGEST_ID = 20  # RFC 9000 section 17.2
 _SAMPLE_BYTES, _TAG_BYTES = 16, 16
 _INITIAL_SECRET_BYTES = 32
 
-_GOOGLE_ENTRY = Struct("<4sI")  # a tag and where its value ends
+_GOOGLE_ENTRY = struct.Struct("<4sI")  # a tag and where its value ends
 _MOST_TAGS = 64
 
 
@@ -78,8 +79,7 @@ class Initial(NamedTuple):
     number_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(Struct, frozen=True):
     """The keys of the Initials of one side."""
 
     key: bytes

@@ -1,12 +1,11 @@
 """The call for a report: what a department used in a day, a week or a month, in one answer for page, table and mail."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.incident_course import IncidentCourse, courses_of
@@ -102,8 +101,7 @@ class ReportReply(Reply, frozen=True, kw_only=True, rename="camel"):
     counting: ReportedCounting
 
 
-@dataclass(frozen=True, slots=True)
-class ReportSource:
+class ReportSource(Struct, frozen=True):
     """What a report is made of. `give_way`: as of a `Context`."""
 
     services: Services

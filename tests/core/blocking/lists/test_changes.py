@@ -1,5 +1,6 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from appliance.core.blocking.block import Block, BlockRequest
 from appliance.core.blocking.lists.block_list import BlockList

@@ -1,8 +1,8 @@
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.machine import MachineSigns
 from appliance.core.operations.issues.checks import CHECKS, Signs, unread

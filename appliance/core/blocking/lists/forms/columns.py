@@ -7,7 +7,9 @@ one, a line of nothing but entries gives them all; else the first field, or the 
 import csv
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from appliance.core.blocking.lists.forms.entry import Meaning, NoEntry, is_entry, is_name, try_entry
 
@@ -43,8 +45,7 @@ def plain_name(text: str) -> str:
     return re.sub("[^a-z0-9]", "", text.lower())
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """Where a line has its entry: in column `first`; to column `last`, or with the mask in `mask` (-1: none)."""
 
     delimiter: str

@@ -12,9 +12,10 @@ No text here repeats the entry, because not everybody may see it.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network, summarize_address_range
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from appliance.core.blocking.targets import TargetKind, kind_of, parse_target, target_text
 from appliance.core.refusal import Refused
@@ -36,8 +37,7 @@ class NoEntry(Exception):
     """A text of which nothing is used; its own text says why, without repeating it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     """What a text means. `note`: what of it was not used, or that more is blocked than it says; `None`: nothing.
 
     `excepted`: targets that the list wants to pass.

@@ -8,7 +8,8 @@ event loop has its turn, and finds the line of each entry.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from appliance.core.blocking.lists.forms.columns import ADDRESS_NAMES, ENTRY_NAMES, VALUE_NAMES, plain_name
 from appliance.core.blocking.lists.forms.entry import Meaning, NoEntry, is_entry
@@ -48,8 +49,7 @@ def is_json(text: str) -> bool:
     return not (rest and first.startswith("{") and first.rstrip().endswith(("}", "},")))
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(Struct):
     """An open object or array. `name`: of its member; `found`: in it; `own`: by name, its members that are entries."""
 
     kind: str

@@ -1,5 +1,7 @@
 from itertools import pairwise
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,3 +45,17 @@ def test_it_stays_small_and_keeps_the_highest(moments: list[tuple[int, float]]) 
     assert all(after >= before for before, after in pairwise(widths))
     assert max(series.counts) == max(count for count, _ in moments)
     assert series.counts[-1] > 0
+
+
+@pytest.mark.parametrize("stored", ['{"step_s":0}', '{"offset_s":-1}', '{"counts":[-1]}', f'{{"counts":{[1] * 73}}}'])
+def test_a_series_that_cannot_have_been_saved_is_not_read(stored: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(stored, type=CountSeries)
+
+
+@given(Moments)
+def test_each_series_is_read_as_it_was_saved(moments: list[tuple[int, float]]) -> None:
+    series = CountSeries()
+    for count, after_s in moments:
+        series.follow(count, after_s - 1000.0)
+    assert msgspec.json.decode(msgspec.json.encode(series), type=CountSeries) == series

@@ -41,7 +41,7 @@ CORE_MAY_IMPORT: dict[str, set[str]] = {
 }
 
 # What the core may use beside the standard library: it computes without input or output.
-CORE_LIBRARIES = {"cryptography", "dns", "idna"}
+CORE_LIBRARIES = {"cryptography", "dns", "idna", "msgspec"}
 
 # Library -> where it may be imported.
 ONLY_IN = {

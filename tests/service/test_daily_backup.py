@@ -1,5 +1,6 @@
 """The process that makes a day's backup: a whole file each day, the latest few kept, and why there is none."""
 
+import os
 import time
 from contextlib import closing
 from datetime import date
@@ -107,3 +108,15 @@ def test_who_waits_for_one_that_is_ended_waits_until_it_writes_nothing_more(fact
     process.settle()
     assert process.outcome() is not None
     assert not [*state.glob("backup-*")]
+
+
+def test_what_a_killed_one_has_left_is_removed_and_what_another_is_at_is_not(facts: dict[str, Any]) -> None:
+    left, other = (Path(facts["state_dir"]) / name for name in ("backup-left", "backup-other"))
+    for folder in (left, other):
+        folder.mkdir()
+        (folder / "appliance.sqlite3").touch()
+    two_days_ago = time.time() - 2 * 86_400
+    os.utime(left, (two_days_ago, two_days_ago))
+    make(facts, DAY)
+    assert not left.exists()
+    assert other.exists()

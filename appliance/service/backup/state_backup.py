@@ -6,8 +6,11 @@ appliance is the same one to people, programs and browsers. Books are as they we
 """
 
 import shutil
+import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +37,8 @@ LEFT_OUT = (
     *(f"*{suffix}" for suffix in LOGS),
 )
 SHORTEST_PASSPHRASE = 12  # characters: who has the file can try passphrases for years
+SCRATCH = "backup-"  # begins the name of a folder with copies of databases, beside these
+ABANDONED_S = 86_400.0  # a folder that is older is of a process that was killed: no backup takes a day
 SPARE_BYTES = 16 << 20  # what the copy of a database must leave free, as the state's reserve does
 
 
@@ -50,8 +55,8 @@ def back_up(config_file: Path | None, state_dir: Path, target: Path, passphrase:
 
 def pass_on(config_file: Path | None, state_dir: Path, passphrase: str, take: Callable[[Path], None]) -> None:
     """Make a backup for as long as `take` needs it. Raises `BackupFailed`, `OSError`, and what `take` does."""
-    with TemporaryDirectory(prefix="backup-", dir=state_dir) as folder:
-        passing = Path(folder) / "passing.backup"
+    with _scratch_folder(state_dir) as folder:
+        passing = folder / "passing.backup"
         make_backup(config_file, state_dir, passing, passphrase)
         take(passing)
 
@@ -67,11 +72,28 @@ def make_backup(config_file: Path | None, state_dir: Path, target: Path, passphr
         "version": VERSION,
         "host": socket.gethostname(),
     }
-    with TemporaryDirectory(prefix="backup-", dir=state_dir) as scratch:
+    with _scratch_folder(state_dir) as scratch:
         try:
-            return write_backup(target, passphrase, facts, _files(config_file, state_dir, Path(scratch)))
+            return write_backup(target, passphrase, facts, _files(config_file, state_dir, scratch))
         except DatabaseUnreadable as error:
             raise BackupFailed(f"a database could not be copied: {error}; appliance doctor says more") from None
+
+
+@contextmanager
+def _scratch_folder(state_dir: Path) -> Iterator[Path]:
+    """A folder for as long as it is needed, also where the process is told to end; those of killed ones are removed."""
+    for left in state_dir.glob(f"{SCRATCH}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
+    # Between the making of the folder and the note that it is to be removed, no signal may end the process.
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        folder = TemporaryDirectory(prefix=SCRATCH, dir=state_dir)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+    with folder as name:
+        yield Path(name)
 
 
 def _files(config_file: Path | None, state_dir: Path, scratch: Path) -> Iterator[tuple[str, Path]]:

@@ -65,7 +65,7 @@ class SimulatedPeople(Protocol):
         """The departments whose requests the operator looks at."""
 
 
-class Machine(PacketFilter, Struct, frozen=True, kw_only=True):
+class Machine(PacketFilter, frozen=True, kw_only=True):
     """An open machine, behind the ports.
 
     `release`: takes every table and filter of the appliance out of the kernel. `cut_off_port`: where the kernel sends

@@ -3,8 +3,6 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from msgspec import Struct
-
 from appliance.config import Config
 from appliance.core.kernel.nftables.meter_rules import Setting
 from appliance.core.metering.quota import Action
@@ -29,7 +27,7 @@ from appliance.system.nftables.set_elements import SetElements
 CUT_OFF_PORT = 80  # what a browser asks when it is given a bare name
 
 
-class RealPacketFilter(PacketFilter, Struct, frozen=True, kw_only=True):
+class RealPacketFilter(PacketFilter, frozen=True, kw_only=True):
     """The open packet filter. `boot`: the kernel's name of this boot."""
 
     nftables: Nftables

@@ -56,7 +56,7 @@ class Receiver(Struct, frozen=True, kw_only=True):
         raise NotImplementedError
 
 
-class MailReceiver(Receiver, Struct, frozen=True, kw_only=True):
+class MailReceiver(Receiver, frozen=True, kw_only=True):
     """A mail server, and the people who read."""
 
     server: str
@@ -77,7 +77,7 @@ class MailReceiver(Receiver, Struct, frozen=True, kw_only=True):
         return f"{', '.join(self.recipients)} by {self.server}:{self.port}"
 
 
-class WebhookReceiver(Receiver, Struct, frozen=True, kw_only=True):
+class WebhookReceiver(Receiver, frozen=True, kw_only=True):
     """A page that takes messages. `url`: `{secret}` in it stands for the secret."""
 
     url: str
@@ -95,7 +95,7 @@ class WebhookReceiver(Receiver, Struct, frozen=True, kw_only=True):
         return f"{scheme}://{rest.partition('/')[0]} ({self.form})"
 
 
-class SyslogReceiver(Receiver, Struct, frozen=True, kw_only=True):
+class SyslogReceiver(Receiver, frozen=True, kw_only=True):
     """A collector of logs, over TLS."""
 
     server: str
@@ -112,7 +112,7 @@ class SyslogReceiver(Receiver, Struct, frozen=True, kw_only=True):
         return f"{self.server}:{self.port}"
 
 
-class BrokerReceiver(Receiver, Struct, frozen=True, kw_only=True):
+class BrokerReceiver(Receiver, frozen=True, kw_only=True):
     """A broker of MQTT. `seal`: tls or none; `prefix`: of our topics; `discovery`: of Home Assistant's; empty: none."""
 
     server: str

@@ -164,6 +164,3 @@ def _show(facts: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) 
         [time_text(one[name]) if name.endswith("At") and one[name] else one[name] for name in columns] for one in facts
     ]
     click.echo(json.dumps(facts) if as_json else tabulate(rows, headers=columns, disable_numparse=True))
-
-
-VERBS = (token, user)

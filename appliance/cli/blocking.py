@@ -166,6 +166,3 @@ def _send(paths: Paths, event: str, arguments: dict[str, Any], calls: list[dict[
             if len(calls) > 1:
                 note(f"{min(number * AT_ONCE, total)} of {total}")
     return {"count": count} | ({} if enforced else {"enforced": False})
-
-
-VERBS = (block, unblock, lists, release, restore)

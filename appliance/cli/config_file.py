@@ -130,6 +130,3 @@ def reload(paths: Paths, as_json: bool) -> None:
         fail("the service has not come back with the new configuration yet; its log says why")
     text = "\n".join(["in force, with these changes:", *found]) if found else "nothing has changed in the file"
     click.echo(json.dumps({"changes": found}) if as_json else text)
-
-
-VERBS = (init, check_config, apply, confirm, revert, reload)

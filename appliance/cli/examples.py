@@ -115,11 +115,15 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def add_examples(command: click.Command, name: str = "") -> None:
-    """Give a verb and all below it their examples, as the end of their help."""
-    rows = EXAMPLES[name]
-    lines = [line for words, what in rows for line in (f"  # {what}", f"  appliance {words}")]
-    command.epilog = "\n".join(["\b", "Examples:", *lines])  # click does not wrap a paragraph after \b
+def examples_of(name: str) -> str:
+    """The examples of a verb, as the end of its help."""
+    lines = [line for words, what in EXAMPLES[name] for line in (f"  # {what}", f"  appliance {words}")]
+    return "\n".join(["\b", "Examples:", *lines])  # click does not wrap a paragraph after \b
+
+
+def add_examples(command: click.Command, name: str) -> None:
+    """Give a verb and all below it their examples."""
+    command.epilog = examples_of(name)
     if isinstance(command, click.Group):
         for inner, verb in command.commands.items():
-            add_examples(verb, f"{name} {inner}".strip())
+            add_examples(verb, f"{name} {inner}")

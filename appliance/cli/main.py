@@ -11,21 +11,26 @@ from pathlib import Path
 
 import click
 
-from appliance.cli import access, blocking, config_file, options
-from appliance.cli.examples import add_examples
-from appliance.cli.operations import (
-    backing_up,
-    front_panel,
-    maintaining,
-    notifying,
-    reporting,
-    resetting,
-    scheduling,
-    updating,
-)
+from appliance.cli import options
+from appliance.cli.examples import examples_of
 from appliance.cli.options import Paths, connected_client, json_option, with_paths
 from appliance.cli.parameters import DepartmentId, EventName
-from appliance.cli.shell import EXIT_FAILED, Verbs, note, version_text
+from appliance.cli.shell import EXIT_FAILED, Verbs, VerbTable, note, version_text
+
+# Module of this package -> its verbs, beside those below.
+VERBS = {
+    "access": ("token", "user"),
+    "blocking": ("block", "unblock", "lists", "release", "restore"),
+    "config_file": ("init", "check-config", "apply", "confirm", "revert", "reload"),
+    "operations.maintaining": ("maintenance",),
+    "operations.scheduling": ("schedule",),
+    "operations.reporting": ("report",),
+    "operations.front_panel": ("panel",),
+    "operations.notifying": ("notify",),
+    "operations.updating": ("update",),
+    "operations.backing_up": ("backup",),
+    "operations.resetting": ("reset",),
+}
 
 # No module comes from the folder where it is called, and the columns of a traceback take half a megabyte.
 SERVICE = ("-P", "-X", "no_debug_ranges", "-m", "appliance")
@@ -37,7 +42,12 @@ def _show_version(context: click.Context, _: click.Parameter, is_asked: bool) ->
         context.exit()
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Verbs,
+    commands=VerbTable(VERBS),
+    epilog=examples_of(""),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.option(
     "--version",
     is_flag=True,
@@ -146,20 +156,3 @@ def doctor(paths: Paths, bundle: Path | None, as_json: bool) -> None:
         note(f"{bundle}: {len(names)} files without secrets; look through it before you send it on")
     is_fatal = any(one.verdict is Verdict.FATAL for one in findings)
     click.get_current_context().exit(EXIT_FAILED if is_fatal else 0)
-
-
-for verb in (
-    *access.VERBS,
-    *blocking.VERBS,
-    *config_file.VERBS,
-    *maintaining.VERBS,
-    *scheduling.VERBS,
-    *reporting.VERBS,
-    *front_panel.VERBS,
-    *notifying.VERBS,
-    *updating.VERBS,
-    *backing_up.VERBS,
-    *resetting.VERBS,
-):
-    main.add_command(verb)
-add_examples(main)

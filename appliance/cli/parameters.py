@@ -3,7 +3,6 @@
 A completion is asked for while a person types: it reads one small file at most, and loads nothing of the service.
 """
 
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -112,6 +111,8 @@ class Departments(click.ParamType[frozenset[str] | None]):
 def configured_departments(ctx: click.Context) -> list[str]:
     """The departments' ids in the configuration file; none where it cannot be read."""
     path = Path(ctx.params.get("config") or DEFAULT_CONFIG)
+    import tomllib
+
     try:
         tables = tomllib.loads(path.read_text()).get("departments")
     except (OSError, ValueError):  # a fault in the file, or another encoding

@@ -7,13 +7,15 @@ it, 130 after Ctrl-C, and 141 where the reader of the output has gone away (`app
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
+from appliance.cli.examples import add_examples
 from appliance.core.text import AS_ITS_USER
 from appliance.core.version import VERSION
 
@@ -36,6 +38,40 @@ class Failed(Exception):
 
 class ReaderGone(Exception):
     """The reader of the output has gone away."""
+
+
+class VerbTable(MutableMapping[str, click.Command]):
+    """The verbs by name. The module of one is imported when it is asked for; all take longer than most of them run."""
+
+    def __init__(self, modules: Mapping[str, Collection[str]]) -> None:
+        """`modules`: the verbs of each module of the command line."""
+        self._modules = {verb: module for module, verbs in modules.items() for verb in verbs}
+        self._known: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        """The verb. Raises `KeyError`."""
+        if name not in self._known:
+            module = import_module(f"appliance.cli.{self._modules[name]}")
+            self[name] = getattr(module, name.replace("-", "_"))
+        return self._known[name]
+
+    def __setitem__(self, name: str, verb: click.Command) -> None:
+        """Add a verb, with its examples."""
+        add_examples(verb, name)
+        self._known[name] = verb
+
+    def __delitem__(self, name: str) -> None:
+        """Remove a verb."""
+        self._modules.pop(name, None)
+        self._known.pop(name, None)
+
+    def __iter__(self) -> Iterator[str]:
+        """Their names: those that were added, then those of modules."""
+        return iter([*(name for name in self._known if name not in self._modules), *self._modules])
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(list(iter(self)))
 
 
 class Verbs(click.Group):

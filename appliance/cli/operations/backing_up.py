@@ -93,6 +93,3 @@ def _explained(work: Callable[[], Result]) -> Result:
         return work()
     except BackupFailed as reason:
         fail(str(reason))
-
-
-VERBS = (backup,)

@@ -33,6 +33,3 @@ def test(paths: Paths, as_json: bool) -> None:
         found = client.call("panel:test")
     text = f"all LEDs play every rhythm, for {found['duration']:.0f} s"
     click.echo(json.dumps({"duration": found["duration"]}) if as_json else text)
-
-
-VERBS = (panel,)

@@ -73,6 +73,3 @@ def _text(found: Payload) -> str:
     from appliance.cli.tables import maintenance_text
 
     return maintenance_text(found["maintenance"], found.get("planned", []))
-
-
-VERBS = (maintenance,)

@@ -48,6 +48,3 @@ def _lines(channels: list[dict[str, Any]]) -> Iterator[str]:
         yield f"  {latest}; {one['waiting']} wait, {one['givenUp']} were given up"
         if "fault" in one:
             yield f"  since {time_text(one['faultAt'])}: {one['fault']}"
-
-
-VERBS = (notify,)

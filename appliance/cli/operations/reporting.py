@@ -30,6 +30,3 @@ def report(paths: Paths, department: str, span: str, as_csv: bool, as_json: bool
     names = {one["id"]: one["name"] for one in facts["departments"]}
     shown = report_text(found, names.get(department, department), ZoneInfo(facts["timezone"]))
     click.echo(report_csv(found) if as_csv else shown, nl=not as_csv)
-
-
-VERBS = (report,)

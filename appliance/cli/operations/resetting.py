@@ -37,6 +37,3 @@ def reset(paths: Paths, name: str | None, as_json: bool) -> None:
             erased = reset_now(paths.state_dir, paths.config)
             done = f"{erased.files} files, {erased.bytes} bytes are erased"
     click.echo(json.dumps({"result": done}) if as_json else done)
-
-
-VERBS = (reset,)

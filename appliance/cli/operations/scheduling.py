@@ -75,6 +75,3 @@ def _state(one: dict[str, Any]) -> str:
     if "beginsAt" in one:
         return f"begins at {time_text(one['beginsAt'])}"
     return "waits for the time to be known"
-
-
-VERBS = (schedule,)

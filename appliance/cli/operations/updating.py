@@ -148,6 +148,3 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if found.get("schedule"):
         schedule = found["schedule"]
         yield f"by itself: between {schedule['begin']} and {schedule['end']}, from {schedule['url']}"
-
-
-VERBS = (update,)

@@ -88,3 +88,40 @@ def test_a_good_update_is_confirmed(updated: Virtual, note: Note) -> None:
     found = latest_update(updated)
     assert (found["version"], found["state"], found["reason"]) == (NEWER, "confirmed", None)
     note("a good update", "root B is confirmed at its first start, with all its tries again")
+
+
+# How far a start has come when its power is taken, by what the serial line shows; systemd shortens long lines,
+# and after the prompt it shows none: the service itself starts then.
+MOMENTS = (
+    "Root B; 2 more tries",
+    "Starting kernel",
+    "Welcome to",
+    "Finished .*the data partition",
+    "Reached target .*m - Local File Systems",
+    "Finished .*was laid on the boot partition",
+    "Finished .*the network of its position",
+    "Finished .*before the network forwards",
+    "Started .*Secure Shell server",
+    "appliance login:",
+)
+BLOCKED = "203.0.113.9"
+
+
+def test_ten_restarts_and_ten_power_cuts_later_root_b_runs_with_its_tries(updated: Virtual, note: Note) -> None:
+    updated.run(f"appliance block {BLOCKED} --duration 1d --reason test")
+    for moment in MOMENTS:
+        updated.restart()  # before the root has proved itself again, but for the first time
+        assert updated.counters_at_starts()[-1] == ("B A", "3", "3")
+        updated.wait_for(rf"(?s:Boot counters:.*Boot counters:.*){moment}")
+        updated.power_off()
+        updated.power_on()
+        updated.run("true")
+        assert updated.counters_at_starts() == [("B A", "3", "2")]
+    updated.wait_for(confirmed("B"))
+    assert updated.counters() == UPDATED
+    assert updated.tries("A") == []
+    assert latest_update(updated)["state"] == "confirmed"
+    assert BLOCKED in updated.run("systemctl start appliance && appliance status")
+    number = len(MOMENTS)
+    seen = "root B each time, and the counters are right at each start"
+    note(f"{number} restarts and {number} power cuts after it", seen)

@@ -111,12 +111,15 @@ def test_who_waits_for_one_that_is_ended_waits_until_it_writes_nothing_more(fact
 
 
 def test_what_a_killed_one_has_left_is_removed_and_what_another_is_at_is_not(facts: dict[str, Any]) -> None:
-    left, other = (Path(facts["state_dir"]) / name for name in ("backup-left", "backup-other"))
-    for folder in (left, other):
+    names = ("backup-scratch-left", "backup-scratch-other", "backup-20201129")
+    left, other, a_person_s = (Path(facts["state_dir"]) / name for name in names)
+    two_days_ago = time.time() - 2 * 86_400
+    for folder in (left, other, a_person_s):
         folder.mkdir()
         (folder / "appliance.sqlite3").touch()
-    two_days_ago = time.time() - 2 * 86_400
-    os.utime(left, (two_days_ago, two_days_ago))
+        if folder is not other:
+            os.utime(folder, (two_days_ago, two_days_ago))
     make(facts, DAY)
     assert not left.exists()
     assert other.exists()
+    assert a_person_s.exists()

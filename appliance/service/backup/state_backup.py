@@ -37,7 +37,7 @@ LEFT_OUT = (
     *(f"*{suffix}" for suffix in LOGS),
 )
 SHORTEST_PASSPHRASE = 12  # characters: who has the file can try passphrases for years
-SCRATCH = "backup-"  # begins the name of a folder with copies of databases, beside these
+SCRATCH = "backup-scratch-"  # begins the name of a folder with copies of databases; no person names one so
 ABANDONED_S = 86_400.0  # a folder that is older is of a process that was killed: no backup takes a day
 SPARE_BYTES = 16 << 20  # what the copy of a database must leave free, as the state's reserve does
 

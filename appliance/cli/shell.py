@@ -41,7 +41,7 @@ class ReaderGone(Exception):
 
 
 class VerbTable(MutableMapping[str, click.Command]):
-    """The verbs by name. The module of one is imported when it is asked for; all take longer than most of them run."""
+    """The verbs by name. The module of one is imported when it is asked for: `appliance run` waits for none of them."""
 
     def __init__(self, modules: Mapping[str, Collection[str]]) -> None:
         """`modules`: the verbs of each module of the command line."""

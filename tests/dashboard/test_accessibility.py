@@ -18,7 +18,7 @@ JUDGED = """async (rules) => (await axe.run({ resultTypes: ['violations'], ...ru
 
 COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}  # a scheme has other colours, and nothing else
 # Size, scheme and rules of what is judged: all rules at one width, and each scheme at one of them. The slower tier has
-# all rules at the other width, where few views differ by more than their layout, and the colours the other way round.
+# all rules at the other width, and the colours the other way round.
 Judgement = tuple[tuple[int, int], str, dict[str, Any]]
 ONCE: tuple[Judgement, ...] = ((DESK, "light", {}), (PHONE, "dark", COLOURS))
 AGAIN: tuple[Judgement, ...] = ((DESK, "dark", COLOURS), (PHONE, "light", {}))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from appliance.core.operations.update import Update, UpdateState
-from image.manifest import HERE, read_lock
+from image.manifest import HERE
 from image.programs import COMMAND, PROGRAMS
 from tests.image.conftest import BUILD_S
 from tests.image.virtual import Virtual, copy, partition, put_partition, set_counters, take_partition
@@ -82,13 +82,6 @@ def _changed_root(card: Path, work: Path, build: str, changed: Changed) -> Path:
 def program(first: str) -> bytes:
     """The appliance's program, which does this first where it is to be the service."""
     return COMMAND.replace("import sys\n", f'import sys\n\nif sys.argv[1:2] == ["run"]:\n    {first}\n').encode()
-
-
-def module(name: str) -> str:
-    """The path of a module of the image's kernel, by its path in the kernel's source."""
-    prefix = "linux-image-"
-    [release] = [one.name.removeprefix(prefix) for one in read_lock() if one.name.startswith(prefix)]
-    return f"/usr/lib/modules/{release}/kernel/{name}.ko"
 
 
 def latest_update(computer: Virtual) -> dict[str, str]:

@@ -98,9 +98,13 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.mark.parametrize("words", [*ASKING, *KEEPING], ids=" ".join)
 def test_who_may_not_read_the_state_reads_one_line_that_says_what_to_do(words: list[str], foreign: list[str]) -> None:
-    assert "run it with sudo" in one_line(run(*words, *foreign, before=AS_ORDINARY))
     answer = json.loads(one_line(run(*words, *foreign, "--json", before=AS_ORDINARY)))
     assert "run it with sudo" in answer["error"]
+
+
+@pytest.mark.parametrize("words", [ASKING[0], *KEEPING[:2], KEEPING[-1]], ids=" ".join)
+def test_a_person_reads_it_too_and_so_they_do_where_nobody_may_enter(words: list[str], foreign: list[str]) -> None:
+    assert "run it with sudo" in one_line(run(*words, *foreign, before=AS_ORDINARY))
     below = [*foreign[:3], f"{foreign[3]}/below"]
     assert "ermi" in one_line(run(*words, *below, before=AS_ORDINARY))
 

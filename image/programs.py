@@ -92,4 +92,4 @@ def compile_programs(root: Path, *folders: Path) -> None:
     """
     placed = ["-s", root, "-p", "/"]  # the paths that are in tracebacks
     mode = "--invalidation-mode=unchecked-hash"
-    run(["/usr/bin/python3", "-m", "compileall", "-q", "-f", "-j0", mode, *placed, *folders])
+    run(["/usr/bin/python3", "-X", "no_debug_ranges", "-m", "compileall", "-q", "-f", "-j0", mode, *placed, *folders])

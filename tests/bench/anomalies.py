@@ -203,7 +203,8 @@ def alarms_in(values: Sequence[Value]) -> list[int]:
         if elapsed_s <= 0:
             continue
         clock = Clock(one.at.weekday(), one.at.hour * 3600 + one.at.minute * 60 + one.at.second)
-        if detector.judge(one.value, clock, seconds[number], min(elapsed_s, 3600.0)) is not None:
+        rate = max(0.0, one.value)  # the detector is for rates, of which none is negative
+        if detector.judge(rate, clock, seconds[number], min(elapsed_s, 3600.0)) is not None:
             found.append(number)
     return found
 

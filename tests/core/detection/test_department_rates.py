@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.detection.rates.anomaly import Anomaly, Contributor, Direction
+from appliance.core.detection.rates.anomaly import Anomaly, AnomalyType, Contributor, Direction
 from appliance.core.detection.rates.department_rates import DepartmentRates
 from appliance.core.detection.rates.expectation import Clock
 from tests.bench import traffic
@@ -101,6 +101,21 @@ def test_a_quiet_holiday_is_no_outage(learned: bytes) -> None:
         line.up[LEARNED * DAY + minute] = sunday.up[6 * DAY + minute]
         line.down[LEARNED * DAY + minute] = sunday.down[6 * DAY + minute]
     assert on_tenth_day(line, learned) == []
+
+
+@pytest.mark.parametrize("days", [7, 14])
+def test_a_line_that_nobody_uses_yet_teaches_nothing(days: int) -> None:
+    silent, line = traffic.empty(days), traffic.small(1, LEARNED)
+    assert judged(Line(silent.up + line.up, silent.down + line.down)) == []
+
+
+def test_a_silence_of_weeks_changes_nothing_of_what_is_usual(learned: bytes) -> None:
+    begins, ends, line = LEARNED * DAY, 21 * DAY, traffic.small(1, 28)
+    for rates in (line.up, line.down):
+        rates[begins:ends] = traffic.empty(21 - LEARNED).up
+    found = judged(line, DepartmentRates(learned), range(begins, 28 * DAY))
+    assert [one.type for minute, one in found if minute < ends] in ([], [AnomalyType.DROP])
+    assert [one for minute, one in found if minute >= ends] == []
 
 
 def test_what_grows_graver_is_told_again(learned: bytes) -> None:

@@ -16,6 +16,7 @@ from appliance.core.detection.rates.extremes import (
     return_days,
 )
 
+IDLE = 1e-9
 BURST = COURSES.index(Course.BURST)
 
 
@@ -25,7 +26,7 @@ def measures(burst: float) -> list[float]:
 
 def after_days(days: int, kinds: Kinds = (BUSY,), largest: float = 1000.0) -> Extremes:
     """A series whose largest burst of each day is about so high."""
-    extremes, chance = Extremes(), Random(days)
+    extremes, chance = Extremes(IDLE), Random(days)
     for _ in range(days):
         extremes.remember(kinds, measures(largest * chance.uniform(0.9, 1.1)), DAY_S)
     return extremes
@@ -67,5 +68,13 @@ def test_one_strange_day_does_not_become_the_measure_at_once() -> None:
 
 def test_what_was_learned_is_the_same_after_a_restart() -> None:
     extremes = after_days(9)
-    again = Extremes(extremes.numbers)
+    again = Extremes(IDLE, extremes.numbers)
     assert again.furthest((BUSY,), measures(1700)) == extremes.furthest((BUSY,), measures(1700))
+
+
+def test_a_line_that_never_carried_anything_has_largest_values_too() -> None:
+    extremes = Extremes(100.0)
+    for _ in range(20):
+        extremes.remember((BUSY,), measures(0.0), DAY_S)
+    assert extremes.furthest((BUSY,), measures(10.0)) is None
+    assert extremes.furthest((BUSY,), measures(1000.0)) is not None

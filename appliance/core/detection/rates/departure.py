@@ -37,6 +37,9 @@ JUMP_S = 180.0  # in which every value is far: a single file ends earlier
 SLOW_S, LONG_S = 900.0, 7200.0  # what is averaged over
 BURST_S, SWELL_S = 300.0, 1200.0  # in which bytes are counted: no ordinary transfer fills a line for longer
 LEAST_SEEN_S = DAY_S  # before anything is judged: a day has every hour in it once
+# A line that has carried nothing for longer than a weekend teaches nothing more: nobody uses it yet, or all are on
+# holiday. What comes afterwards is judged by what was usual before.
+SILENT_S = 3 * DAY_S
 FARTHEST = 25.0  # standard deviations that count: from there on nothing becomes more unusual
 LEAST_RATIO = 2.0  # to the usual rate: less is nothing to look at, however steady the line
 LEAST_FALL = 4.0
@@ -75,7 +78,9 @@ class _Value(NamedTuple):
 class Detector:
     """Follows one series. `numbers`: what it has learned, to be kept over a restart."""
 
-    __slots__ = ("_averages", "_began_s", "_extremes", "_latest", "_swell", "_told", "_told_s", "expectation")
+    __slots__ = (
+        "_averages", "_began_s", "_extremes", "_latest", "_silent_s", "_swell", "_told", "_told_s", "expectation"
+    )  # fmt: skip
 
     def __init__(self, idle: float, numbers: "array[float] | None" = None) -> None:
         """`idle`: below this rate no difference means anything. Raises `ValueError` for numbers of another kind."""
@@ -83,7 +88,8 @@ class Detector:
         if numbers is not None and len(numbers) != size + EXTREMES_SIZE:
             raise ValueError(f"{len(numbers)} numbers are not those of a series")
         self.expectation = Expectation(idle, None if numbers is None else numbers[:size])
-        self._extremes = Extremes(None if numbers is None else numbers[size:])
+        self._extremes = Extremes(idle, None if numbers is None else numbers[size:])
+        self._silent_s = SILENT_S  # since the latest rate that was not idle
         self._averages = [0.0, 0.0]
         self._swell = 0.0  # bytes per second
         self._latest: list[_Value] = []
@@ -98,6 +104,8 @@ class Detector:
     def judge(self, rate: float, clock: Clock, now_s: float, elapsed_s: float) -> Departure | None:
         """Judges and learns the mean rate of the last `elapsed_s` seconds. `now_s`: any clock that never jumps."""
         distance = self.expectation.distance(rate, clock)
+        self._silent_s = 0.0 if rate > self.expectation.idle else self._silent_s + elapsed_s
+        teaches = self._silent_s < SILENT_S
         found = None
         if distance is not None:
             self._average(rate, distance.above, distance.below, elapsed_s)
@@ -106,8 +114,10 @@ class Detector:
                 kinds, measures = self._kinds(clock), self._measures()
                 furthest = self._extremes.furthest(kinds, measures)
                 found = self._departure(*furthest, clock, now_s) if furthest is not None else None
-                self._extremes.remember(kinds, measures, elapsed_s)
-        self.expectation.learn(rate, clock, elapsed_s)
+                if teaches:
+                    self._extremes.remember(kinds, measures, elapsed_s)
+        if teaches:
+            self.expectation.learn(rate, clock, elapsed_s)
         return found
 
     def _kinds(self, clock: Clock) -> Kinds:

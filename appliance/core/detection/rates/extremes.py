@@ -54,9 +54,11 @@ Kinds = tuple[int, ...]
 class Extremes:
     """The largest values of one series. `numbers`: of each kind of hours and each course; at last today's seconds."""
 
-    __slots__ = ("_limits", "numbers")
+    __slots__ = ("_least_root", "_limits", "numbers")
 
-    def __init__(self, numbers: "array[float] | None" = None) -> None:
+    def __init__(self, idle: float, numbers: "array[float] | None" = None) -> None:
+        """`idle`: above 0; below this rate no difference means anything, where the largest values are all 0 too."""
+        self._least_root = sqrt(idle)
         self.numbers = _priors() if numbers is None else numbers
         self._limits: dict[Kinds, Sequence[float]] = {}
 
@@ -88,7 +90,7 @@ class Extremes:
             self._limits.clear()
             for number, at in enumerate(range(0, SIZE - 1, _CELL)):
                 if numbers[at + 3] > NEVER:  # a day has not every kind of hours
-                    numbers[at : at + _CELL] = _learned(COURSES[number % len(COURSES)], *numbers[at : at + _CELL])
+                    numbers[at : at + _CELL] = self._learned(COURSES[number % len(COURSES)], *numbers[at : at + _CELL])
 
     def _limit(self, kinds: Kinds, place: int) -> float:
         return max(mean + LEAST_EXCESS * spread for mean, spread in (self._largest(kind, place) for kind in kinds))
@@ -103,28 +105,27 @@ class Extremes:
         mean, variance, days, _ = self.numbers[at : at + _CELL]
         if COURSES[place] in BYTES and days < LEAST_DAYS[kind]:
             return inf, 1.0
-        return mean, _spread(COURSES[place], mean, variance) * sqrt(1 + 2 / (days + PRIOR_DAYS))
+        return mean, self._spread(COURSES[place], mean, variance) * sqrt(1 + 2 / (days + PRIOR_DAYS))
+
+    def _spread(self, course: Course, mean: float, variance: float) -> float:
+        least = max(self._least_root, LEAST_SHARE * mean) if course in BYTES else LEAST_SPREAD
+        return max(least, sqrt(variance))
+
+    def _learned(self, course: Course, mean: float, variance: float, days: float, largest: float) -> "array[float]":
+        """The numbers of a course after one more day."""
+        if days == 0:
+            first = (FIRST_SHARE * largest) ** 2 if course in BYTES else variance
+            return array("f", (largest, first, 1.0, NEVER))
+        difference = min(largest, mean + CLIP * self._spread(course, mean, variance)) - mean
+        known = min(days, DAYS)
+        changed = variance + (difference * difference - variance) / (known + PRIOR_DAYS)
+        return array("f", (mean + difference / (known + 1), changed, days + 1, NEVER))
 
 
 def return_days(excess: float) -> float:
     """In how many days a value comes once that is so many standard deviations above the mean of the days' largest."""
     rarity = exp(-(GUMBEL * min(excess, 50.0) + EULER))  # minus the logarithm of the probability of a day below it
     return 1 / (1 - exp(-rarity)) if rarity > 1e-6 else 1 / rarity
-
-
-def _spread(course: Course, mean: float, variance: float) -> float:
-    return max(LEAST_SHARE * mean if course in BYTES else LEAST_SPREAD, sqrt(variance))
-
-
-def _learned(course: Course, mean: float, variance: float, days: float, largest: float) -> "array[float]":
-    """The numbers of a course after one more day."""
-    if days == 0:
-        first = (FIRST_SHARE * largest) ** 2 if course in BYTES else variance
-        return array("f", (largest, first, 1.0, NEVER))
-    difference = min(largest, mean + CLIP * _spread(course, mean, variance)) - mean
-    known = min(days, DAYS)
-    changed = variance + (difference * difference - variance) / (known + PRIOR_DAYS)
-    return array("f", (mean + difference / (known + 1), changed, days + 1, NEVER))
 
 
 def _priors() -> "array[float]":

@@ -207,6 +207,13 @@ def test_what_another_version_saved_is_not_used(saved: bytes) -> None:
     assert DepartmentRates(saved).state == DepartmentRates().state
 
 
+@pytest.mark.parametrize("at", [0, 100, -5, -1])
+def test_what_was_damaged_is_not_used(learned: bytes, at: int) -> None:
+    saved = bytearray(learned)
+    saved[at] ^= 0x40
+    assert DepartmentRates(bytes(saved)).state == DepartmentRates().state
+
+
 def test_what_is_usual_follows_the_hour(learned: bytes) -> None:
     rates = DepartmentRates(learned)
     night, day = rates.expected(Clock(2, 3 * 3600)), rates.expected(Clock(2, 11 * 3600))

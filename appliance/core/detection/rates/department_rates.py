@@ -6,6 +6,7 @@ then on each direction is judged by itself; one cause often shows in both, and i
 
 from array import array
 from collections.abc import Callable
+from zlib import crc32
 
 from appliance.core.detection.incident import Severity
 from appliance.core.detection.rates import first_day
@@ -25,6 +26,7 @@ IDLE_BYTES_S = 100.0  # the chatter of one idle device
 SURPLUS_S, FALL_S = 4 * 3600.0, 1800.0
 FAR_MORE = 4.0
 RANKS = list(Severity)
+SUM_BYTES = 4
 GAP_S = 600.0  # without a rate: what was gathered before has nothing to do with what comes
 
 
@@ -32,7 +34,7 @@ class DepartmentRates:
     """Judges the rates of one department."""
 
     def __init__(self, saved: bytes = b"") -> None:
-        """`saved`: what `state` gave before a restart; of another version it is not used."""
+        """`saved`: what `state` gave before a restart; of another version, or damaged, it is not used."""
         known = _restored(saved) or {one: (Detector(IDLE_BYTES_S), Recurrence()) for one in DIRECTIONS}
         self._detectors = {name: detector for name, (detector, _) in known.items()}
         self._recurrence = {name: recurrence for name, (_, recurrence) in known.items()}
@@ -48,7 +50,8 @@ class DepartmentRates:
         parts = (
             part.numbers.tobytes() for name in DIRECTIONS for part in (self._detectors[name], self._recurrence[name])
         )
-        return b"".join(parts)
+        content = b"".join(parts)
+        return content + _sum_of(content)
 
     def expected(self, clock: Clock) -> tuple[float, float] | None:
         """The usual least and most bytes per second now, both directions together; `None`: too little is known."""
@@ -126,9 +129,10 @@ class DepartmentRates:
 
 
 def _restored(saved: bytes) -> dict[Direction, tuple[Detector, Recurrence]] | None:
-    if not saved or len(saved) % 8:
+    content, its_sum = saved[:-SUM_BYTES], saved[-SUM_BYTES:]
+    if not content or len(content) % 8 or its_sum != _sum_of(content):
         return None
-    numbers = array("f", saved)
+    numbers = array("f", content)
     half = len(numbers) // 2
     try:
         return {
@@ -140,3 +144,8 @@ def _restored(saved: bytes) -> dict[Direction, tuple[Detector, Recurrence]] | No
         }
     except ValueError:
         return None
+
+
+def _sum_of(content: bytes) -> bytes:
+    """By which damage is found: SQLite keeps no sums, and with other numbers nothing can be computed."""
+    return crc32(content).to_bytes(SUM_BYTES)

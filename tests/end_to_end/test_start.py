@@ -444,9 +444,10 @@ def test_the_button_and_the_console_let_the_first_administrator_in(config: str, 
 
 def test_the_start_says_how_to_log_in_and_ends_with_where_the_page_is(config: str, tmp_path: Path) -> None:
     state = tmp_path / "state"
-    with _running(config, state) as told:
-        code = r"\n([\u2580\u2584\u2588 ]+\n)+"  # for a telephone
-        assert re.search(rf"\nLog in: with the pairing code below.*\nPage: http://\S+/\n{code}\n.*Pairing code", told)
+    code = r"\n([\u2580\u2584\u2588 ]+\n)+"  # for a telephone
+    words = [COMMAND, "run", "--simulate", *_place(config, state)]
+    with _program(words, tmp_path / "log", end="\u2580\n") as told:  # which is printed when it is made
+        assert re.search(rf"\nLog in: with the pairing code below.*\nPage: http://\S+/\n(.*\n)*{code}$", told)
     person = ["anna", "--role", "admin", "--password", "correct horse battery"]
     assert run("user", "add", *person, "--state-dir", str(state)).returncode == 0
     with _running(config, state, asks_to_pair=False) as told:

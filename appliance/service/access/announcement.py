@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 from socket import AF_INET, AF_INET6
+from threading import Thread
 from typing import Any
 
 from appliance.server.http.address import reachable_url
@@ -59,13 +60,14 @@ def print_announcement(facts: Announcement) -> None:
     way = "with the pairing code below, as the first administrator"
     way = way if facts["pairing"] else "with a name and a password, or with a token"
     told = f"{simulated}{facts['configuration']}\nState: {state}\n{button}{seal}{token}Log in: {way}\n{pages}"
-    print(told + (_code(facts["page"]) if facts["pairing"] else ""), end="", flush=True)
+    print(told, end="", flush=True)
+    if facts["pairing"] and sys.stdout.encoding.lower().startswith("utf"):
+        # The code takes a sixth of a start, for which the service does not wait.
+        Thread(target=_print_code, args=(facts["page"],), name="QR code", daemon=True).start()
 
 
-def _code(page: str) -> str:
-    """The address at which the first administrator pairs, as a QR code for a telephone, where it can be written."""
-    if not sys.stdout.encoding.lower().startswith("utf"):
-        return ""
+def _print_code(page: str) -> None:
+    """Print the address at which the first administrator pairs, as a QR code for a telephone."""
     command = [sys.executable, "-P", "-X", "utf8", "-c", QR_PROGRAM, f"{page}first"]
     done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)  # noqa: S603  our own program
-    return f"\n{done.stdout}"
+    print(f"\n{done.stdout}", end="", flush=True)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from socket import AF_INET, AF_INET6
 from threading import Thread
@@ -69,5 +70,6 @@ def print_announcement(facts: Announcement) -> None:
 def _print_code(page: str) -> None:
     """Print the address at which the first administrator pairs, as a QR code for a telephone."""
     command = [sys.executable, "-P", "-X", "utf8", "-c", QR_PROGRAM, f"{page}first"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)  # noqa: S603  our own program
-    print(f"\n{done.stdout}", end="", flush=True)
+    with suppress(OSError):  # nobody reads it any more, or there is no room for another process
+        done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)  # noqa: S603  our own program
+        print(f"\n{done.stdout}", end="", flush=True)

@@ -89,7 +89,7 @@ class Detector:
             raise ValueError(f"{len(numbers)} numbers are not those of a series")
         self.expectation = Expectation(idle, None if numbers is None else numbers[:size])
         self._extremes = Extremes(idle, None if numbers is None else numbers[size:])
-        self._silent_s = SILENT_S  # since the latest rate that was not idle
+        self._silent_s = SILENT_S  # since it last carried something
         self._averages = [0.0, 0.0]
         self._swell = 0.0  # bytes per second
         self._latest: list[_Value] = []
@@ -104,7 +104,7 @@ class Detector:
     def judge(self, rate: float, clock: Clock, now_s: float, elapsed_s: float) -> Departure | None:
         """Judges and learns the mean rate of the last `elapsed_s` seconds. `now_s`: any clock that never jumps."""
         distance = self.expectation.distance(rate, clock)
-        self._silent_s = 0.0 if rate > self.expectation.idle else self._silent_s + elapsed_s
+        self._silent_s = 0.0 if rate > 0 else self._silent_s + elapsed_s
         teaches = self._silent_s < SILENT_S
         found = None
         if distance is not None:

@@ -26,7 +26,7 @@ IDLE_BYTES_S = 100.0  # the chatter of one idle device
 SURPLUS_S, FALL_S = 4 * 3600.0, 1800.0
 FAR_MORE = 4.0
 RANKS = list(Severity)
-SUM_BYTES = 4
+SUM_BYTES = 4  # of a CRC-32
 GAP_S = 600.0  # without a rate: what was gathered before has nothing to do with what comes
 
 

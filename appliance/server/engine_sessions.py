@@ -116,14 +116,10 @@ class EngineSessions:
 
 def _is_plain_poll(environ: Environ) -> bool:
     """Whether this request of a session waits for packets, and has nothing else in it."""
+    if environ["REQUEST_METHOD"] != "GET" or {"HTTP_UPGRADE", "HTTP_EXPECT"} & environ.keys() or declares_body(environ):
+        return False
     asked = parse_qs(str(environ.get("QUERY_STRING", "")))
-    is_poll = environ["REQUEST_METHOD"] == "GET" and asked.get("transport") == ["polling"] and "sid" in asked
-    return (
-        is_poll
-        and "j" not in asked
-        and not ({"HTTP_UPGRADE", "HTTP_EXPECT"} & environ.keys())
-        and not declares_body(environ)
-    )
+    return asked.get("transport") == ["polling"] and "sid" in asked and "j" not in asked
 
 
 def _session_of(environ: Environ) -> str:

@@ -26,7 +26,6 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum, auto
-from functools import partial
 from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any, Protocol
 
@@ -142,7 +141,7 @@ class WebSocket:
     def attach(self, outbox: Outbox) -> None:
         """Send the packets of this outbox from now on."""
         self._outbox = outbox
-        outbox.attach(partial(self._batch.schedule, self))
+        outbox.attach(self._batch.schedule, self)
 
     def reply(self, data: bytes) -> None:
         """Send these whole frames before the packets that wait in the outbox."""

@@ -30,7 +30,7 @@ def _texts(data):
 
 def _attached():
     outbox = Outbox()
-    outbox.attach(lambda: None)
+    outbox.attach(lambda _: None, None)
     return outbox
 
 
@@ -74,7 +74,7 @@ def test_a_client_with_too_many_alerts_waiting_is_given_up() -> None:
 
 def test_a_client_that_takes_nothing_for_too_long_is_given_up() -> None:
     outbox = Outbox(longest_stall_s=-1)
-    outbox.attach(lambda: None)
+    outbox.attach(lambda _: None, None)
     assert outbox.put(_alert(1))
     outbox.fall_behind(moved=False)
     assert not outbox.put(_alert(2))
@@ -92,7 +92,7 @@ def test_a_client_that_caught_up_may_fall_behind_again() -> None:
 def test_packets_that_come_together_wake_the_websocket_once() -> None:
     wakes = []
     outbox = Outbox()
-    outbox.attach(lambda: wakes.append(1))
+    outbox.attach(wakes.append, 1)
     for number in range(3):
         outbox.put(_alert(number))
     assert len(wakes) == 1
@@ -106,7 +106,7 @@ def test_packets_that_were_not_polled_leave_by_the_websocket() -> None:
     outbox.put(_state("a", 1))
     outbox.put(Packet(MESSAGE, "0"))
     wakes = []
-    outbox.attach(lambda: wakes.append(1))
+    outbox.attach(wakes.append, 1)
     assert wakes
     assert _texts(outbox.take_frames(1 << 20)) == ['42["a",1]', "40"]
 

@@ -74,6 +74,9 @@ DEFERRED: dict[str, dict[str, object]] = {
     "pyroute2.netlink.rtnl.tcmsg": {"plugins": {}, "tcmsg": object},
     "unittest": {},
     "unittest.mock": {"Mock": object},
+    # paho-mqtt: a look for a broker by its service's name.
+    "dns": {},
+    "dns.resolver": {},
     # gpiozero: LEDs of many colours, a look for pins where a program names none, and sensors' means.
     "colorzero": {"Color": object},
     "importlib.metadata": {"entry_points": CALLED},
@@ -105,6 +108,7 @@ DEFERRED: dict[str, dict[str, object]] = {
     "appliance.config.line_numbers": dict.fromkeys(("line_of", "line_of_syntax_error", "lines_of_keys"), CALLED),
     "appliance.config.proposal": {},
     "appliance.core.blocking.lists.parser": {"parse_list": CALLED},
+    "appliance.core.kernel.bpf.dns_program": {"program": CALLED},
     "appliance.server.pages.contract": {},
     "appliance.server.pages.metrics": {},
 }

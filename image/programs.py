@@ -16,9 +16,9 @@ PROGRAMS = "/opt/appliance/releases/image"
 COMMAND = f"""#!{PROGRAMS}/environment/bin/python
 import sys
 
-from appliance.cli.main import main
+from appliance.cli import begin
 
-sys.exit(main())
+sys.exit(begin())
 """
 ENABLED = (
     "appliance.service", "appliance-restore.service", "appliance-storage.service", "appliance-first-start.service",

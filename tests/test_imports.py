@@ -132,6 +132,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
+        ("appliance.cli", "click msgspec pathlib"),  # which starts the service
         ("appliance.cli.main", "eventlet socketio pyroute2 gpiozero sqlite_utils"),
         ("appliance.cli.main", "appliance.cli.blocking appliance.cli.operations tomllib"),  # of other verbs
         ("appliance.service.starting", "pyroute2 psutil gpiozero prometheus_client"),  # which a simulation does without

@@ -5,13 +5,11 @@ and more on a Pi.
 """
 
 import json
-import os
-import sys
 from pathlib import Path
 
 import click
 
-from appliance.cli import options
+from appliance.cli import become_service, options
 from appliance.cli.examples import examples_of
 from appliance.cli.options import Paths, connected_client, json_option, with_paths
 from appliance.cli.parameters import DepartmentId, EventName
@@ -31,9 +29,6 @@ VERBS = {
     "operations.backing_up": ("backup",),
     "operations.resetting": ("reset",),
 }
-
-# No module comes from the folder where it is called, and the columns of a traceback take half a megabyte.
-SERVICE = ("-P", "-X", "no_debug_ranges", "-m", "appliance")
 
 
 def _show_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
@@ -72,8 +67,7 @@ def main() -> None:
 def run(paths: Paths, simulate: bool, as_json: bool) -> None:
     """Run the service in the foreground."""
     flags = [flag for flag, is_set in (("--simulate", simulate), ("--json", as_json)) if is_set]
-    words = [sys.argv[0], str(paths.state_dir), str(paths.config or ""), *flags]
-    os.execv(sys.executable, [sys.executable, *SERVICE, *words])  # noqa: S606  `appliance/__main__.py`, which says why
+    become_service(str(paths.config or ""), str(paths.state_dir), flags)
 
 
 @main.command()

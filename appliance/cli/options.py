@@ -10,8 +10,9 @@ import click
 from click.core import ParameterSource
 from msgspec import Struct
 
+from appliance.cli import unit_state_dir
 from appliance.cli.shell import Failed, ReaderGone, end_of, fail, told_when_unread
-from appliance.core.operations.trial import CONFIG_FILE
+from appliance.core.state_files import CONFIG_FILE
 
 if TYPE_CHECKING:
     from appliance.client import CallFailed, Client
@@ -58,10 +59,8 @@ def _nearest(name: str, found: Path | None) -> Path | None:
 def _paths(config: Path | None, state_dir: Path | None) -> Paths:
     if config is None and DEFAULT_CONFIG.exists():
         config = DEFAULT_CONFIG
-    if state_dir is None and "STATE_DIRECTORY" in os.environ:  # systemd's; the first of a list
-        state_dir = Path(os.environ["STATE_DIRECTORY"].split(":")[0])
     if state_dir is None:
-        state_dir = _home_state() / "appliance"
+        state_dir = Path(unit_state_dir() or _home_state() / "appliance")
     return Paths(config, state_dir.absolute())  # the same for the service, whatever folder it changes to
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from appliance import config as configuration
 from appliance.config import Config
-from appliance.core.operations.trial import STATE_FILE
 from appliance.core.positions import POSITIONS
+from appliance.core.state_files import STATE_FILE
 from appliance.monitor.operations.schedule_watch import scheduled_blocks
 from appliance.service.machines import CannotStart
 from appliance.service.monitors import build_blocking

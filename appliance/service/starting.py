@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 
 from appliance import config as configuration
 from appliance.config import Config, ConfigError
-from appliance.core.operations.trial import RESTORE_MARKER, inherited_trial
+from appliance.core.operations.trial import inherited_trial
+from appliance.core.state_files import RESTORE_MARKER
 from appliance.core.text import AS_ITS_USER
 from appliance.monitor.operations.config_trial import ConfigTrial, Successor
 from appliance.server.access import AccessError

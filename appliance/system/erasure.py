@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from appliance.core.operations.trial import RESET_MARKER
+from appliance.core.state_files import RESET_MARKER
 
 PIECE_BYTES = 1 << 20
 

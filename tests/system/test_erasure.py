@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.operations.trial import RESET_MARKER
+from appliance.core.state_files import RESET_MARKER
 from appliance.system.erasure import erase, is_marked
 from appliance.system.storage.config_files import ConfigFileWriter
 

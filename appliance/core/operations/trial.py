@@ -13,12 +13,6 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 LARGEST_CONFIG_BYTES = 1 << 20  # 64 departments with all their keys are 20 kB
-RESET_MARKER = "reset.pending"  # in the state directory: the next start erases all; it names the configuration file
-RESTORE_MARKER = "restore.pending"  # there too: the next start puts what a backup had in place
-# Folders there: of what a backup had, once it was judged, and of the file while people fetch it or give it.
-UNPACKED, PASSING = "restored", "passing"
-STATE_FILE = "appliance.sqlite3"  # there too: books, blocks and people's orders; there is none before the first start
-CONFIG_FILE = "/etc/appliance/appliance.toml"  # where it is, if nobody says otherwise
 TRIAL_S = 120  # long enough to look at a dashboard or walk to the button, short enough to wait for when locked out
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from appliance.core.backup_state import BackupFacts, BackupStage, BackupState
-from appliance.core.operations.trial import CONFIG_FILE, PASSING, RESTORE_MARKER, UNPACKED
 from appliance.core.refusal import Code, Refused
+from appliance.core.state_files import CONFIG_FILE, PASSING, RESTORE_MARKER, UNPACKED
 from appliance.core.text import clipped
 from appliance.monitor.operations.config_trial import Aside, ConfigTrial
 

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from appliance import config as configuration
 from appliance.config import ConfigError
-from appliance.core.operations.trial import PASSING, RESTORE_MARKER, STATE_FILE, UNPACKED
+from appliance.core.state_files import PASSING, RESTORE_MARKER, STATE_FILE, UNPACKED
 from appliance.service.backup.state_backup import CONFIGURATION, DATABASE, BackupFailed
 from appliance.system.backup_file import BackupUnreadable, read_backup
 from appliance.system.ownership import OwnedElsewhere, own_state

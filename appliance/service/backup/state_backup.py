@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from appliance.core.operations.trial import RESET_MARKER, RESTORE_MARKER, STATE_FILE
+from appliance.core.state_files import RESET_MARKER, RESTORE_MARKER, STATE_FILE
 from appliance.core.version import VERSION
 from appliance.system.backup_file import write_backup
 from appliance.system.storage.sqlite import LOGS, DatabaseUnreadable, copy_whole

@@ -4,8 +4,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from appliance.core.operations.trial import LARGEST_CONFIG_BYTES, RESET_MARKER, StoredConfig
+from appliance.core.operations.trial import LARGEST_CONFIG_BYTES, StoredConfig
 from appliance.core.refusal import Code, Refused
+from appliance.core.state_files import RESET_MARKER
 from appliance.system.storage.files import write_whole
 
 DRAFT = "trial.toml"

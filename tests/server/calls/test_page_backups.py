@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from appliance.core.operations.trial import RESTORE_MARKER
+from appliance.core.state_files import RESTORE_MARKER
 from appliance.server.access import Role
 from tests.client.node import NodeClient
 from tests.server.conftest import Connect, Running

@@ -2,7 +2,7 @@
 
 import socket
 
-from appliance.core.operations.trial import RESET_MARKER
+from appliance.core.state_files import RESET_MARKER
 from appliance.server.access import Role
 from tests.server.conftest import Connect, Running
 

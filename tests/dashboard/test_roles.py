@@ -10,7 +10,7 @@ from playwright.sync_api import TimeoutError as TooLate
 from tests.client.node import NodeClient
 from tests.dashboard.desk import Desk
 from tests.dashboard.hospital import IDS, NAMES
-from tests.dashboard.window import PATIENCE_MS, Line, live
+from tests.dashboard.window import PATIENCE_MS, Line, live, turn_to
 from tests.end_to_end.simulated import PATIENCE_S
 
 CLICKS = 4
@@ -69,7 +69,7 @@ def test_of_other_departments_nothing_is_sent_nothing_shown_and_nothing_filed(bu
     found = {}
     with busy.open("/", role, OWN, line=line) as page:
         for path in VIEWS:
-            page.goto(f"{busy.url}{path}")
+            turn_to(page, path)
             live(page)
             found[path] = foreign_in(page.locator("body").inner_text()) + files_of(page)
         for path in ASKED_FOR:

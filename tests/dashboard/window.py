@@ -21,6 +21,7 @@ ONCE = """
 try { if (!sessionStorage.given) { sessionStorage.given = 'yes'; sessionStorage.token = %s; } }
 catch { /* forbidden */ }
 """
+TURN = "(path) => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
 # What a person sees as wrong although nothing failed. The browser itself reports each request that was refused or lost;
 # tests of those do not ask for this.
 COMPLAINTS = ("error", "warning")
@@ -160,6 +161,13 @@ def settle(page: Page) -> None:
 def go_to(page: Page, view: str) -> None:
     """Choose a view in the rail; sentences beside it also link to views by their names."""
     page.locator("a.nav", has_text=view).click()
+
+
+def turn_to(page: Page, path: str) -> None:
+    """Show another view of the page that is open, as its links do."""
+    page.evaluate(
+        "(path) => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }", path
+    )
 
 
 def live(page: Page) -> None:

@@ -34,6 +34,11 @@ def _isbuiltin(found: object) -> bool:
     return isinstance(found, BuiltinFunctionType) or _asker() == "gpiozero.mixins"
 
 
+_RT_FILES = (
+    "GroupFile", "NlProtosFile", "RtAddrProtosFile", "RtDsfieldFile", "RtProtosFile", "RtRealmsFile", "RtScopesFile",
+    "RtTablesFile", "TcClsFile",
+)  # fmt: skip
+
 # Module -> names that others ask of it at once: their values here, or the part of the package that has them (a text).
 DEFERRED: dict[str, dict[str, object]] = {
     # Packages that import all their parts.
@@ -68,10 +73,11 @@ DEFERRED: dict[str, dict[str, object]] = {
     "asyncio": {},
     "asyncio.sslproto": {},
     "pkgutil": {},
-    # pyroute2: a pretended kernel, traffic control, and processes in other namespaces.
+    # pyroute2: a pretended kernel, traffic control, processes in other namespaces, and files with names for numbers.
     "multiprocessing": {"Pipe": CALLED, "Process": CALLED, "Queue": CALLED},
     "pyroute2.iproute.ipmock": {"IPEngine": object},
     "pyroute2.netlink.rtnl.tcmsg": {"plugins": {}, "tcmsg": object},
+    "pyroute2.netlink.rt_files": dict.fromkeys(_RT_FILES, CALLED),
     "unittest": {},
     "unittest.mock": {"Mock": object},
     # paho-mqtt: a look for a broker by its service's name.

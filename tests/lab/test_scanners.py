@@ -1,4 +1,4 @@
-"""The real nmap and arpspoof against a department and a server behind the appliance, and an hour without either."""
+"""The real nmap, arpspoof and floods against a department and a server beyond the appliance, and an hour without."""
 
 import socket
 import time
@@ -11,11 +11,13 @@ import pytest
 
 from appliance.core.detection.abuse.arp import claim_in, question_in
 from appliance.core.detection.incident import Incident, IncidentChange, IncidentUpdate
+from appliance.core.detection.incident_kind import IncidentKind
 from appliance.core.detection.open_incidents import Incidents
 from appliance.core.traffic.packet import decode
 from appliance.system.network.capture import PacketCapture
 from tests.bench.hostile import Timed
 from tests.bench.ordinary import ORDINARY
+from tests.core import frames
 from tests.lab.host import Program
 from tests.lab.network import DEPARTMENT_V4, WEB_V4, WEB_V6, Network, network
 
@@ -23,6 +25,7 @@ HOUR_S, SPEED = 3600.0, 50
 JUDGED_S = 1.0  # as often as the service does
 ASKED_AGAIN_S = 5.0  # devices for their neighbours, as those do that have been away
 TOLD_S = 120.0  # far beyond what is waited for
+AT_ONCE = 10  # packets of a flood, between two looks: some hundreds a second
 ENDED_S = 6.0  # after the scan: what is not answered by then has failed, and is told
 QUICK = ("-n", "-Pn", "--max-retries", "1", "--host-timeout", "60s")
 PORTS = ("-p", "1-120")
@@ -137,6 +140,36 @@ def test_arpspoof_is_told_with_the_device_that_does_it(position: str, way: str) 
 
 def spoofings(watch: Watch) -> list[Incident]:
     return [one for one in watch.opened() if one.kind == "arp_spoofing"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("position", ["gateway", "bridge"])
+@pytest.mark.parametrize("senders", ["one", "forged"])
+@pytest.mark.parametrize("kind", [IncidentKind.SYN_FLOOD, IncidentKind.UDP_FLOOD])
+def test_a_flood_is_told_with_the_device_that_sends_it(kind: IncidentKind, senders: str, position: str) -> None:
+    with watched(position) as (lab, watch):
+        host, target, chance = lab.hosts[0], WEB_V4[0], Random(position)
+        next_hop = lab.appliance.mac("eth1") if position == "gateway" else lab.uplink.mac()
+        macs = b"".join(bytes.fromhex(one.replace(":", "")) for one in (next_hop, host.mac()))
+        with host.entered():
+            out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            out.bind(("eth0", 0))
+        ends_s, told = time.monotonic() + TOLD_S, []
+        while not told and time.monotonic() < ends_s:
+            for _ in range(AT_ONCE):
+                source = host.ipv4 if senders == "one" else f"10.{chance.randrange(99)}.{chance.randrange(256)}.9"
+                port = chance.randrange(1024, 65_000)
+                if kind is IncidentKind.SYN_FLOOD:
+                    frame = frames.tcp(source, port, target, 80, frames.SYN, numbers=(1000, 0))
+                else:
+                    frame = frames.udp(source, port, target, chance.randrange(1, 99), b"x" * 400)
+                out.send(macs + frame[len(macs) :])
+            watch.look()
+            told = [one for one in watch.opened() if one.kind is kind]
+        out.close()
+        [found] = told
+        assert found.source == (host.ipv4 if senders == "one" else target)
+        assert f"they came by {host.mac()}" in found.details
 
 
 def an_hour_at_fifty_times_its_speed() -> list[Timed]:

@@ -37,6 +37,7 @@ class LastSeen:
         """`saved`: what `take_unsaved` has given before."""
         self._holders: set[Holder] = set()
         self._seen = OrderedDict(sorted(saved.items(), key=itemgetter(1)))
+        self._saved = set(saved)  # what the medium has
         self._unsaved: dict[str, datetime | None] = {}
 
     def enter(self, holder: Holder) -> None:
@@ -54,8 +55,7 @@ class LastSeen:
             self._seen[key] = self._unsaved[key] = wall
             self._seen.move_to_end(key)
         while len(self._seen) > MOST_SEEN:
-            key, _ = self._seen.popitem(last=False)
-            self._unsaved[key] = None
+            self._forget(next(iter(self._seen)))
 
     def of_tokens(self, ids: Iterable[str], wall: datetime) -> Sequence[Use]:
         """The use of each of these tokens; `wall`: now."""
@@ -67,15 +67,24 @@ class LastSeen:
 
     def forget_person(self, name: str) -> None:
         """Another person has this name from now on."""
-        if self._seen.pop(f"person:{name}", None) is not None:
-            self._unsaved[f"person:{name}"] = None
+        if f"person:{name}" in self._seen:
+            self._forget(f"person:{name}")
 
     def take_unsaved(self, wall: datetime) -> Mapping[str, datetime | None]:
         """What has changed since the last time; `None`: it is forgotten. `wall`: now, when who is connected is seen."""
         for one in self._holders:
             self.note(one.grant, wall)
         unsaved, self._unsaved = self._unsaved, {}
+        self._saved = {*self._seen}
         return unsaved
+
+    def _forget(self, key: str) -> None:
+        """Forget who was seen; what was never saved leaves nothing behind, however many come within the hour."""
+        del self._seen[key]
+        if key in self._saved:
+            self._unsaved[key] = None
+        else:
+            self._unsaved.pop(key, None)
 
     def _uses(self, keys: Sequence[str], wall: datetime) -> Sequence[Use]:
         connected = Counter(key for one in self._holders for key in _keys(one.grant))

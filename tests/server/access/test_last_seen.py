@@ -45,6 +45,20 @@ def test_its_memory_is_bounded_and_keeps_the_latest() -> None:
     assert last_seen.of_tokens(["t0", "t1", f"t{MOST_SEEN}"], LATER) == [Use(0, None), Use(0, NOON), Use(0, NOON)]
 
 
+def test_who_came_and_was_forgotten_within_the_hour_leaves_nothing_to_save() -> None:
+    last_seen = LastSeen({"token:old": NOON})
+    for number in range(3 * MOST_SEEN):
+        last_seen.note(replace(SCREEN, id=f"t{number}"), NOON)
+    unsaved = last_seen.take_unsaved(LATER)
+    assert len(unsaved) == MOST_SEEN + 1
+    assert [key for key, at in unsaved.items() if at is None] == ["token:old"]
+    for number in range(MOST_SEEN):
+        last_seen.note(replace(SCREEN, id=f"u{number}"), LATER)
+    unsaved = last_seen.take_unsaved(LATER)
+    assert sum(at is None for at in unsaved.values()) == MOST_SEEN, "those that were saved are forgotten there too"
+    assert last_seen.take_unsaved(LATER) == {}
+
+
 def test_what_was_seen_outlives_a_restart_and_is_given_to_save_once() -> None:
     before = LastSeen({"token:old": NOON})
     before.enter(Client(LOGIN))

@@ -66,6 +66,11 @@ class Receipt(Struct, frozen=True):
 class Outbox:
     """The packets of one client that have not left yet. `pongs`: answers to pings, in the order of these."""
 
+    __slots__ = (  # with those of a connection's other parts, a third of a kilobyte of each client
+        "_entries", "_late_since_s", "_longest_stall_s", "_moved_s", "_pings", "_poller", "_sender", "_waiting_bytes",
+        "_wake", "is_behind", "is_ended", "pongs",
+    )  # fmt: skip
+
     def __init__(self, longest_stall_s: float = LONGEST_STALL_S) -> None:
         self._longest_stall_s = longest_stall_s
         self._entries: dict[object, Packet] = {}

@@ -200,6 +200,8 @@ class Stage(Enum):
 class Carrier:
     """Connects a session with its WebSocket: answers the handshake, moves the session, then passes its packets on."""
 
+    __slots__ = ("_address", "_forget", "_server", "_session", "_stage", "_websocket")
+
     def __init__(self, session: Session, server: EngineServer, address: str) -> None:
         """`session`: python-engineio's socket; `address`: the client's, for the log."""
         self._session = session

@@ -120,6 +120,11 @@ class WriteBatch:
 class WebSocket:
     """A connection whose handshake is still to be answered; `reply` with that first."""
 
+    __slots__ = (
+        "_batch", "_hub", "_inbox", "_outbox", "_peer", "_read_listener", "_reader", "_rest", "_sock",
+        "_write_listener", "state",
+    )  # fmt: skip
+
     def __init__(self, sock: socket.socket, peer: Peer, batch: WriteBatch, longest_bytes: int) -> None:
         """`sock`: does not block; `longest_bytes`: of one message from the client."""
         with suppress(OSError):  # the client is gone already, and the first read will find that

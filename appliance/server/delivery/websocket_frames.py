@@ -94,6 +94,8 @@ def accept_token(key: str) -> bytes | None:
 class FrameReader:
     """Turns a client's bytes into messages. `longest_bytes`: of one message."""
 
+    __slots__ = ("_buffer", "_content", "_fragments", "_longest_bytes", "_opcode")
+
     def __init__(self, longest_bytes: int) -> None:
         self._longest_bytes = longest_bytes
         self._buffer = bytearray()

@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from msgspec.structs import replace
@@ -20,6 +20,11 @@ PAYLOAD = bytes(800)
 ETH_P_ALL = 3
 TAGS = {"untagged": "", "tag 0": "0", "two tags 0": "0 0", "three tags 0": "0 0 0", "tag 0, then 30": "0 30"}
 OTHERS = {"a tag": "30", "stacked tags": "30 40", "802.1ad": "ad30 40"}
+# Of a packet: a session of PPP over Ethernet (RFC 2516, section 4), and one label (RFC 3032, section 2.1).
+ENCAPSULATIONS: dict[str, Callable[[bytes], bytes]] = {
+    "PPPoE": lambda packet: struct.pack("!HBBHHH", 0x8864, 0x11, 0, 7, len(packet) + 2, 0x0021) + packet,
+    "MPLS": lambda packet: struct.pack("!HI", 0x8847, 0x10140) + packet,
+}
 EVERYTHING = Plan("radiology", "eth1", Facing.DEPARTMENT)
 
 
@@ -108,6 +113,19 @@ def test_a_bridge_carries_tags_and_counts_them_as_its_port_s(bridge: Network, ta
     before = _up(meters)
     assert arriving(bridge, framed(bridge, OTHERS[tags])) == MANY
     assert _up(meters) - before >= MANY * (len(PAYLOAD) + 28)
+
+
+@pytest.mark.parametrize("kind", ENCAPSULATIONS)
+def test_a_bridge_carries_what_is_encapsulated_counts_it_and_holds_it(bridge: Network, kind: str) -> None:
+    plain = framed(bridge, "")
+    frame = plain[:12] + ENCAPSULATIONS[kind](plain[14:])
+    meters = meters_of(bridge)
+    assert meters.apply([EVERYTHING]) is None
+    before = _up(meters)
+    assert arriving(bridge, frame) == MANY
+    assert _up(meters) - before >= MANY * (len(PAYLOAD) + 28)
+    assert meters.apply([replace(EVERYTHING, stop_at_bytes=0)]) is None
+    assert arriving(bridge, frame) == 0
 
 
 def _phones(interface: str | None) -> list[Plan]:

@@ -165,9 +165,7 @@ def go_to(page: Page, view: str) -> None:
 
 def turn_to(page: Page, path: str) -> None:
     """Show another view of the page that is open, as its links do."""
-    page.evaluate(
-        "(path) => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }", path
-    )
+    page.evaluate(TURN, path)
 
 
 def live(page: Page) -> None:

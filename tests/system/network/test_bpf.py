@@ -13,7 +13,7 @@ from appliance.system.network.bpf import CLASSIFIER, INFORMATION, INSPECT, SOCKE
 
 VERIFIED_AT, INFORMATION_BYTES = 216, 224  # of `verified_insns` in `struct bpf_prog_info` (linux/bpf.h, since 5.16)
 
-# A thousand take some 3 ms of a Pi's core. Where ways that meet again do not look alike, they are many times as many.
+# A thousand took 3 ms where they were counted. Where ways that meet do not look alike, there are many times as many.
 CAPTURE = capture_filter.program(), capture_filter.MAPS, SOCKET_FILTER, 10_000
 NAMES = dns_program(1, is_own=False), dns_maps.MAPS, CLASSIFIER, 100_000  # a name's 255 bytes are followed one by one
 OWN_NAMES = dns_program(1, is_own=True), dns_maps.MAPS, CLASSIFIER, 100_000

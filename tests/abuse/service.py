@@ -24,8 +24,7 @@ from tests.server.wire import WebSocket
 
 COMMAND = str(Path(sys.executable).with_name("appliance"))
 HOME, STRANGER = "127.0.0.1", "127.0.0.66"  # loopback addresses of the honest client and of the attacker
-AT_ONCE_S = 1.0  # how long an honest client may take to connect, log in and have its snapshot
-ATTEMPTS = 3  # the test machine may be busy for a second
+LONG_DEADLINES = {"request_deadline": 600, "login_deadline": 600}  # `limits` where no deadline is to free a place
 PATIENCE_S = 40.0  # until an attack's resources are free: a session's ping, 25 s, is the longest wait
 
 
@@ -138,21 +137,19 @@ class Service:
 
     @contextmanager
     def unharmed(self, origin: str = HOME) -> Iterator[None]:
-        """After the block, an honest client of this address must be served at once and the cost be as before."""
+        """After the block, an honest client of this address must be served and the cost be as before."""
         before = self.cost()
         yield
         self.serves_an_honest_client(origin)
         self.is_as_before(before)
 
     def serves_an_honest_client(self, origin: str = HOME) -> None:
-        for _ in range(ATTEMPTS - 1):
-            try:
-                self._serve_one(origin)
-            except (OSError, AssertionError):
-                time.sleep(0.5)
-            else:
-                return
-        self._serve_one(origin)
+        """A client connects, logs in, has its snapshot and an answer."""
+        with self.client(origin) as client:
+            client.send('421["ip:list",{}]')
+            while not (text := client.read()).startswith("431"):  # the snapshot comes before it
+                assert text.startswith("42["), text
+            assert '"success":true' in text
 
     def is_as_before(self, before: Cost) -> None:
         end = time.monotonic() + PATIENCE_S
@@ -164,15 +161,6 @@ class Service:
         self._reserved.close()
         self._process.terminate()
         assert self._process.wait(20) == 0, self.log()[-4000:]
-
-    def _serve_one(self, origin: str) -> None:
-        began = time.monotonic()
-        with self.client(origin, AT_ONCE_S) as client:
-            client.send('421["ip:list",{}]')
-            while not (text := client.read()).startswith("431"):  # the snapshot comes before it
-                assert text.startswith("42["), text
-            assert '"success":true' in text
-        assert time.monotonic() - began < AT_ONCE_S
 
     def _beyond(self, before: Cost) -> str:
         now = self.cost()

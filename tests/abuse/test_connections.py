@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.abuse.service import HOME, Service
+from tests.abuse.service import HOME, LONG_DEADLINES, Service
 
 POLLING = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n"
@@ -125,7 +125,7 @@ def _filter_that_drops_all() -> bytes:
 
 
 def test_running_out_of_descriptors_does_not_end_accepting(start) -> None:
-    service = start()
+    service = start(limits=LONG_DEADLINES)
     with service.unharmed():
         service.limit_descriptors(service.cost().descriptors + 4)
         with service.crowd(100, b"GET / HTTP/1.1\r\n"):
@@ -136,7 +136,7 @@ def test_running_out_of_descriptors_does_not_end_accepting(start) -> None:
 
 
 def test_a_service_that_may_have_few_descriptors_takes_fewer_connections(start) -> None:
-    service = start(prefix=("prlimit", "--nofile=256:256"))
+    service = start(prefix=("prlimit", "--nofile=256:256"), limits=LONG_DEADLINES)
     assert "there are descriptors for 56 connections only; raise LimitNOFILE" in service.log()
     with service.unharmed():
         with service.crowd(300, b"GET / HTTP/1.1\r\n", origins=20):

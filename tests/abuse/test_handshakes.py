@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.abuse.service import Service
+from tests.abuse.service import LONG_DEADLINES, Service
 from tests.abuse.test_connections import is_over, reset
 
 
@@ -59,7 +59,7 @@ def test_bytes_that_are_no_handshake_are_answered_or_disconnected(service: Servi
 
 
 def test_running_out_of_descriptors_does_not_end_accepting(start: Callable[..., Service]) -> None:
-    service = start(tls=True)
+    service = start(tls=True, limits=LONG_DEADLINES)
     with service.unharmed():
         service.limit_descriptors(service.cost().descriptors + 4)
         with service.crowd(100, hello()):

@@ -100,8 +100,8 @@ class Service:
         self._stopping = GreenEvent()
         self._is_ending = False
 
-    def run(self, listening_sockets: Sequence[Any]) -> int:
-        """Serve and step until a signal or a failure; returns the exit code."""
+    def run(self, listening_sockets: Sequence[Any], when_ready: Callable[[], None]) -> int:
+        """Serve and step until a signal or a failure; returns the exit code. `when_ready`: is called once."""
         sys.setswitchinterval(SWITCH_S)
         end_without_memory()
         parts, now = self._appliance, self._clock()
@@ -110,7 +110,6 @@ class Service:
         self._meter(now)  # the other steps look at the links that this one reads
         parts.monitors.maintenance_mode.begin(now)
         self._obey_signals()
-        parts.authentication.pairing.announce_code(now)
         loops = [
             eventlet.spawn(self._drive, row.name, partial(_repeat, row, slot * SLOT_S, self._clock))
             for slot, row in enumerate(self._timetable())
@@ -119,6 +118,8 @@ class Service:
         loops += [eventlet.spawn(self._drive, "the server", serve) for serve in serves]
         loops += self._serve_cut_off_page()
         self._supervisor.tell(READY)
+        when_ready()
+        parts.authentication.pairing.announce_code(self._clock())
         exit_code: int = self._stopping.wait()
         self._supervisor.tell(STOPPING)
         for loop in reversed(loops):

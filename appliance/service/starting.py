@@ -151,8 +151,8 @@ def _serve(
             _own_packet_filter(owned)
         machine = simulated_machine(config) if simulate else _open_real_machine(config, state_dir)
         appliance = build_appliance(config=config, machine=machine, state_dir=state_dir, trial=trial)
-        show(announcement(appliance, origin, state_dir))
-        return Service(appliance).run(listening_sockets)
+        told = partial(announcement, appliance, origin, state_dir)
+        return Service(appliance).run(listening_sockets, lambda: show(told()))
 
 
 def _start_obstacle(running: Config, other: Config) -> str | None:

@@ -63,7 +63,7 @@ def print_announcement(facts: Announcement) -> None:
     told = f"{simulated}{facts['configuration']}\nState: {state}\n{button}{seal}{token}Log in: {way}\n{pages}"
     print(told, end="", flush=True)
     if facts["pairing"] and sys.stdout.encoding.lower().startswith("utf"):
-        # The code takes a sixth of a start, for which the service does not wait.
+        # The code takes as long as a sixth of a start; clients are served meanwhile.
         Thread(target=_print_code, args=(facts["page"],), name="QR code", daemon=True).start()
 
 

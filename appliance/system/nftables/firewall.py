@@ -33,7 +33,7 @@ from appliance.core.kernel.nftables.block_rules import (
 )
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.kernel.nftables.prefilter import TURNS, Grid, Passage, Prefilter, grids, turned
-from appliance.core.kernel.nftables.ruleset import PROTOCOLS, Command, Expression, set_name
+from appliance.core.kernel.nftables.ruleset import OPEN, PROTOCOLS, Command, Expression, set_name
 from appliance.core.kernel.nftables.table import ExistingTable
 from appliance.system.nftables.change_monitor import ChangeMonitor
 from appliance.system.nftables.libnftables import Nftables
@@ -143,7 +143,7 @@ class NftablesFirewall:
         refusal = self._put(emptied, added, changed, _filled(put, regions))
         if refusal is None:
             self._regions, self._elements_put = regions, put
-            self._look_up(_filled(put, regions))
+            self._look_up(_filled(put, regions) | (self._looked_up() & {OPEN}))
         return refusal
 
     def update_elements(
@@ -173,7 +173,11 @@ class NftablesFirewall:
         return None
 
     def let_pass(self, for_s: float) -> str | None:
-        return self._elements.update(*encoding.opening(TABLE, for_s))
+        refusal = self._look_up(self._looked_up() | {OPEN}) if for_s > 0 else None
+        if refusal is None:
+            refusal = self._elements.update(*encoding.opening(TABLE, for_s))
+            self._drop_rules()
+        return refusal
 
     def list_elements(self, block_set: BlockSet) -> Iterator[Sequence[Point]]:
         """Elements that the kernel shows of a set, a portion at a time; of prefixes, none where a region is missing."""
@@ -249,10 +253,13 @@ class NftablesFirewall:
 
     def _drop_rules(self) -> None:
         """Remove the rules for sets without elements; where the kernel refuses, they stay until the next change."""
-        looked_up = self._installed.looked_up if self._installed else frozenset()
+        looked_up = self._looked_up()
         idle = looked_up - _filled(self._elements_put, self._regions)
         # A count may be too low: what had expired when all was put in force was not in it, and is taken away later.
         self._look_up(looked_up - {name for name in idle if not self._shown.has_elements(name)})
+
+    def _looked_up(self) -> frozenset[str]:
+        return self._installed.looked_up if self._installed else frozenset()
 
     def _look_up(self, sets: frozenset[str]) -> str | None:
         """Have rules for exactly these sets."""

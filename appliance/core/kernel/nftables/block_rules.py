@@ -99,7 +99,7 @@ def layout(places: Sequence[Place], filled: Collection[str], present: Mapping[st
         hits = {"type": ["mark", kind], "timeout": HIT_REMEMBERED_S, **bounds}
         table.objects[hits_name(version)] = ("set", hits)
         table.objects[_answers_name(version)] = ("set", {"type": kind, "timeout": 60, **bounds})
-    _add_verdicts(table, places)
+    _add_verdicts(table, places, filled)
     for department in dict.fromkeys(place.department for place in places):
         _add_department(table, department, filled)
     for interface in dict.fromkeys(place.interface for place in places):
@@ -170,15 +170,15 @@ def tracking() -> list[nft.Command]:
     ]
 
 
-def _add_verdicts(table: Layout, places: Sequence[Place]) -> None:
+def _add_verdicts(table: Layout, places: Sequence[Place], filled: Collection[str]) -> None:
     """Add the chains that count a packet and then refuse or drop it, by direction and IP version."""
     table.add_chain(nft.REFUSE, nft.refuse_chain())
     # A refusal can be sent only where packets come in (net/netfilter/nft_reject_netdev.c).
     answers = any(place.facing is Facing.DEPARTMENT for place in places)
-    open_: nft.Expression = [nft.IS_OPEN, {"mangle": {"key": MARK, "value": 0}}, nft.ACCEPT]
+    opened: nft.Expression = [nft.IS_OPEN, {"mangle": {"key": MARK, "value": 0}}, nft.ACCEPT]
     for version in FAMILIES:
         # Before the counting: what has to pass (neighbour discovery) is no hit.
-        passing = [open_, *([nft.DISCOVERY] if version == 6 else [])]
+        passing = [*([opened] if nft.OPEN in filled else []), *([nft.DISCOVERY] if version == 6 else [])]
         refused = [*_paced(version), [nft.goto(nft.REFUSE)]] if answers else [[nft.DROP]]
         table.add_chain(_stop("up", version), [*passing, *_counted("up", version), *refused])
         refusals = nft.REFUSALS.get(version, ())

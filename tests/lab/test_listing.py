@@ -15,7 +15,7 @@ from appliance.system.nftables.meters import TABLE, NftablesMeters
 from appliance.system.nftables.nfnetlink import Nfnetlink
 from appliance.system.nftables.set_elements import SetElements
 from tests.lab.blocks import firewall, pieces, place
-from tests.lab.network import WEB_V4, Network, network
+from tests.lab.network import WEB_V4, WEB_V6, Network, network
 from tests.lab.test_meters import at_rest, transfer
 
 STRANGE = ("list", "up", "5g", "a.b-c_d", "table", "Radiology_5f", "x" * 64)
@@ -66,6 +66,19 @@ def test_a_listing_of_all_tables_loads_again_whatever_departments_and_interfaces
             targets = pieces("192.0.2.1", "2001:db8::1", "203.0.113.0/24", "02:00:00:00:00:01", department=department)
             assert blocks.replace_elements(targets, 0.0) is None
         reload(lab)
+
+
+def test_a_listing_with_hosts_that_were_stopped_loads_again(lab: Network) -> None:
+    host = lab.hosts[0]
+    with firewall(lab) as blocks:
+        assert blocks.install_rules([place()]) is None
+        assert blocks.replace_elements(pieces(*WEB_V4, *WEB_V6), 0.0) is None
+        assert not any(host.ping(one, wait_s=0.2) for one in (WEB_V4[0], WEB_V6[0]))
+        stopped = blocks.hit_counts()
+        assert {one.host for one in stopped} == {host.ipv4, host.ipv6}
+        reload(lab)
+        assert blocks.hit_counts() == stopped
+        assert not any(host.ping(one, wait_s=0.2) for one in (WEB_V4[0], WEB_V6[0]))
 
 
 def test_a_loaded_listing_charges_no_byte_a_second_time(lab: Network, until: Any) -> None:

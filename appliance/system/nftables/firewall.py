@@ -33,7 +33,7 @@ from appliance.core.kernel.nftables.block_rules import (
 )
 from appliance.core.kernel.nftables.elements import Bounds, Point
 from appliance.core.kernel.nftables.prefilter import TURNS, Grid, Passage, Prefilter, grids, turned
-from appliance.core.kernel.nftables.ruleset import OPEN, PROTOCOLS, Command, Expression, set_name
+from appliance.core.kernel.nftables.ruleset import HOST_ENDS, OPEN, PROTOCOLS, Command, Expression, set_name
 from appliance.core.kernel.nftables.table import ExistingTable
 from appliance.system.nftables.change_monitor import ChangeMonitor
 from appliance.system.nftables.libnftables import Nftables
@@ -195,7 +195,8 @@ class NftablesFirewall:
         return stopped_by_origin(self._shown.counters())
 
     def hit_counts(self) -> Sequence[Hit]:
-        return [hit for version in PROTOCOLS for hit in hits_in(self._shown.element_counters(hits_name(version)))]
+        names = [hits_name(direction, version) for direction in HOST_ENDS for version in PROTOCOLS]
+        return [hit for name in names for hit in hits_in(self._shown.element_counters(name))]
 
     def _grids(self) -> Iterator[Grid]:
         return (grid for block_set in self._sets for grid in grids(block_set))

@@ -28,7 +28,7 @@ OBJECT_NAME, OBJECT_KIND, OBJECT_DATA, OBJECT_HANDLE = 2, 3, 4, 6
 COUNTER_BYTES, COUNTER_PACKETS = 1, 2
 QUOTA_LIMIT, QUOTA_USED = 1, 4
 # NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_*, NFTA_DATA_VALUE, NFTA_EXPR_DATA
-ELEMENTS, ELEMENT_KEY, ELEMENT_EXPRESSION, KEY_VALUE, EXPRESSION_DATA = 3, 1, 7, 1, 2
+ELEMENTS, ELEMENT_KEY, ELEMENT_EXPRESSION, ELEMENT_EXPRESSIONS, KEY_VALUE, EXPRESSION_DATA = 3, 1, 7, 11, 1, 2
 LARGEST_BYTES = 1 << 16  # of what one receive returns; the kernel fills at most 32 KiB
 # Two milliseconds' reading. For each portion the kernel walks an interval set from its beginning again, so that half
 # as much costs twice as much; of itself it fills NLMSG_GOODSIZE, which is half of this.
@@ -126,11 +126,12 @@ class Nfnetlink:
         return (portion for _, portion in answers if portion)
 
     def _elements(self, name: str) -> Iterator[tuple[bytes, dict[int, bytes]]]:
-        """Each key of a set, with the attributes of its expression."""
+        """Each key of a set, with the attributes of its expression, the first of several."""
         for answer in self._ask(GET_ELEMENTS, attribute(2, text(name))):
             for element in map(attributes, members(answer.get(ELEMENTS, b""))):
-                if ELEMENT_EXPRESSION in element:  # else another program added it, and it counts nothing
-                    data = attributes(element[ELEMENT_EXPRESSION])[EXPRESSION_DATA]
+                found = element.get(ELEMENT_EXPRESSION) or next(members(element.get(ELEMENT_EXPRESSIONS, b"")), None)
+                if found is not None:  # else another program added it, and it counts nothing
+                    data = attributes(found)[EXPRESSION_DATA]
                     yield attributes(element[ELEMENT_KEY])[KEY_VALUE], attributes(data)
 
     def _objects(self, kind: int) -> Iterable[tuple[str, int, dict[int, bytes]]]:

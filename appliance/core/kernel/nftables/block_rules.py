@@ -30,6 +30,7 @@ bounded, and forget a host after some minutes: no flood fills the kernel, or mak
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
+from typing import Any
 
 from appliance.core.blocking.block import BlockOrigin
 from appliance.core.blocking.place import Hit, Place
@@ -48,8 +49,9 @@ PRIORITY = 0  # before the meters' 10, so that what is refused is not counted
 # Pairs of block and host that are counted; it bounds what a spoofer can fill, and what is read every few seconds.
 MOST_HITS = 4096
 HIT_REMEMBERED_S = 600
-# Refusals to one host: enough for a person's browser, and 50 answers cost a flooded computer next to nothing.
+# Refusals to one host by one block: enough for a person's browser, and 50 cost a flooded computer next to nothing.
 ANSWERS_PER_S = 50
+ABOVE_PACE = {"limit": {"rate": ANSWERS_PER_S, "burst": ANSWERS_PER_S, "per": "second", "inv": True}}
 
 MARK = {"meta": {"key": "mark"}}
 PROTOCOL = {"meta": {"key": "protocol"}}
@@ -75,9 +77,9 @@ def passages_of(places: Sequence[Place]) -> list[Passage]:
     return [Passage(hook, direction) for one in hooks for hook, directions in one for direction in directions]
 
 
-def hits_name(version: int) -> str:
+def hits_name(direction: str, version: int) -> str:
     """The name of the set that counts hits by hosts of this IP version."""
-    return f"hits{version}"
+    return f"hits_{direction}{version}"
 
 
 def layout(places: Sequence[Place], filled: Collection[str], present: Mapping[str, int]) -> Layout:
@@ -95,10 +97,8 @@ def layout(places: Sequence[Place], filled: Collection[str], present: Mapping[st
     for origin in BlockOrigin:
         table.objects[_origin_name(origin)] = ("counter", {})
     for version, kind in nft.ADDRESS_TYPES.items():
-        bounds = {"flags": ["timeout"], "size": MOST_HITS}
-        hits = {"type": ["mark", kind], "timeout": HIT_REMEMBERED_S, **bounds}
-        table.objects[hits_name(version)] = ("set", hits)
-        table.objects[_answers_name(version)] = ("set", {"type": kind, "timeout": 60, **bounds})
+        hits = {"type": ["mark", kind], "timeout": HIT_REMEMBERED_S, "flags": ["timeout"], "size": MOST_HITS}
+        table.objects.update((hits_name(direction, version), ("set", hits)) for direction in nft.HOST_ENDS)
     _add_verdicts(table, places, filled)
     for department in dict.fromkeys(place.department for place in places):
         _add_department(table, department, filled)
@@ -179,8 +179,9 @@ def _add_verdicts(table: Layout, places: Sequence[Place], filled: Collection[str
     for version in FAMILIES:
         # Before the counting: what has to pass (neighbour discovery) is no hit.
         passing = [*([opened] if nft.OPEN in filled else []), *([nft.DISCOVERY] if version == 6 else [])]
-        refused = [*_paced(version), [nft.goto(nft.REFUSE)]] if answers else [[nft.DROP]]
-        table.add_chain(_stop("up", version), [*passing, *_counted("up", version), *refused])
+        counted = _counted("up", version, [ABOVE_PACE] if answers else [])
+        refused = [nft.goto(nft.REFUSE)] if answers else [nft.DROP]
+        table.add_chain(_stop("up", version), [*passing, *counted, refused])
         refusals = nft.REFUSALS.get(version, ())
         table.add_chain(_stop("down", version), [*passing, *refusals, *_counted("down", version), [nft.DROP]])
 
@@ -190,19 +191,19 @@ def _stop(direction: str, version: int) -> str:
     return f"stop_{direction}{version or ''}"
 
 
-def _counted(direction: str, version: int) -> Iterator[nft.Expression]:
-    """Count a packet that has a mark: by the origin in the mark, and by the mark and the host."""
+def _counted(direction: str, version: int, paced: Sequence[Mapping[str, Any]] = ()) -> Iterator[nft.Expression]:
+    """Count a packet that has a mark: by the origin in the mark, and by the mark and the host.
+
+    `paced`: what else is kept of the two; the packet is dropped where that is true. In the element that counts, it
+    spares a flood of packets a look-up for each.
+    """
     by_origin = [[mark, _origin_name(origin)] for origin, mark in ORIGIN_MARKS.items()]
     yield [{"counter": {"map": {"key": {"&": [MARK, ORIGIN_MASK]}, "data": {"set": by_origin}}}}]
     if version != NO_IP:
-        yield [nft.update(hits_name(version), {"concat": [MARK, nft.host(direction, version)]}, nft.COUNT)]
-
-
-def _paced(version: int) -> Iterator[nft.Expression]:
-    """Drop packets of a host that already got its refusals of this second."""
-    above = {"limit": {"rate": ANSWERS_PER_S, "burst": ANSWERS_PER_S, "per": "second", "inv": True}}
-    if version != NO_IP:
-        yield [nft.update(_answers_name(version), nft.host("up", version), above), nft.DROP]
+        hit = nft.update(
+            hits_name(direction, version), {"concat": [MARK, nft.host(direction, version)]}, nft.COUNT, *paced
+        )
+        yield [hit, *([nft.DROP] if paced else [])]
 
 
 def _lookups(direction: str, department: str | None, version: int, filled: Collection[str]) -> list[nft.Expression]:
@@ -383,8 +384,3 @@ def _chain(direction: str, version: int, department: str) -> str:
 
 def _origin_name(origin: str) -> str:
     return nft.identifier("origin", origin)
-
-
-def _answers_name(version: int) -> str:
-    """The name of the set that paces the refusals to hosts of this IP version."""
-    return f"answers{version}"

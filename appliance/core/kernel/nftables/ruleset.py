@@ -96,9 +96,9 @@ def add_rule(table: Mapping[str, str], chain: str, expression: Expression) -> Co
     return {"add": {"rule": {**table, "chain": chain, "expr": list(expression)}}}
 
 
-def update(set_name: str, element: Mapping[str, Any], statement: Mapping[str, Any]) -> dict[str, Any]:
-    """Puts the element in a set, unless it is there, and runs the statement that the set keeps with it."""
-    return {"set": {"op": "update", "elem": element, "set": f"@{set_name}", "stmt": [statement]}}
+def update(set_name: str, element: Mapping[str, Any], *statements: Mapping[str, Any]) -> dict[str, Any]:
+    """Puts the element in a set, unless it is there, and runs the statements that it keeps there, two at most."""
+    return {"set": {"op": "update", "elem": element, "set": f"@{set_name}", "stmt": statements}}
 
 
 def is_protocol(name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 
 from appliance.core.blocking.cover import Range
 from appliance.core.blocking.sets import BlockSet, Family, mark_of
+from appliance.core.kernel.nftables.block_rules import MOST_HITS
 from appliance.system.nftables.firewall import NftablesFirewall
 from appliance.system.nftables.libnftables import FirewallUnavailable, Nftables
 from tests.lab.blocks import DEPARTMENT, bounds, firewall, pieces, place, remaining_s, targets
@@ -325,6 +326,15 @@ def test_a_host_that_floods_is_not_answered_without_pause(gateway: Network, filt
     assert hit.packets >= 2000
     answered = int(host.run(["sh", "-c", "grep -h ^Icmp: /proc/net/snmp | tail -1 | cut -d' ' -f5"]).stdout)
     assert answered < 1000
+
+
+def test_hosts_that_are_not_counted_for_want_of_room_get_no_answer(gateway: Network, filter_: NftablesFirewall) -> None:
+    _enforce(filter_, "10.20.0.11")
+    strangers = ", ".join(f"1 . 10.9.{number >> 8}.{number & 255}" for number in range(MOST_HITS))
+    gateway.appliance.run(["nft", "add element netdev appliance hits_up4 {", strangers, "}"])
+    gateway.hosts[0].run(["ping", "-n", "-q", "-i", "0.01", "-c", "5", "-W", "1", gateway.uplink.ipv4], check=False)
+    received = gateway.hosts[0].run(["sh", "-c", "grep -h ^Icmp: /proc/net/snmp | tail -1 | cut -d' ' -f5"]).stdout
+    assert (filter_.stopped()["manual"], int(received)) == (5, 0)
 
 
 def test_connections_are_tracked_only_where_that_is_asked_for(gateway: Network) -> None:

@@ -24,13 +24,13 @@ whose devices decide. The rules search a set of prefixes only for packets with a
 element maps to the mark of its block; a packet that matches gets the mark, and goes to `stop_up4`, `stop_down4` and so
 on: a flood passes them, so they have no rule of the other IP version. There it passes while the table is open
 (`ruleset.OPEN`), or the kernel counts it by origin, and by block and host. The sets that count and pace hosts are
-bounded, and forget a host after some minutes: no flood fills the kernel, or makes it answer without end.
+bounded, and forget a host after some minutes; without a place there a host gets no answer. So no flood fills the
+kernel, or makes it answer without end.
 """
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any
 
 from appliance.core.blocking.block import BlockOrigin
 from appliance.core.blocking.place import Hit, Place
@@ -51,7 +51,7 @@ MOST_HITS = 4096
 HIT_REMEMBERED_S = 600
 # Refusals to one host by one block: enough for a person's browser, and 50 cost a flooded computer next to nothing.
 ANSWERS_PER_S = 50
-ABOVE_PACE = {"limit": {"rate": ANSWERS_PER_S, "burst": ANSWERS_PER_S, "per": "second", "inv": True}}
+PACE = {"limit": {"rate": ANSWERS_PER_S, "burst": ANSWERS_PER_S, "per": "second"}}
 
 MARK = {"meta": {"key": "mark"}}
 PROTOCOL = {"meta": {"key": "protocol"}}
@@ -179,11 +179,10 @@ def _add_verdicts(table: Layout, places: Sequence[Place], filled: Collection[str
     for version in FAMILIES:
         # Before the counting: what has to pass (neighbour discovery) is no hit.
         passing = [*([opened] if nft.OPEN in filled else []), *([nft.DISCOVERY] if version == 6 else [])]
-        counted = _counted("up", version, [ABOVE_PACE] if answers else [])
-        refused = [nft.goto(nft.REFUSE)] if answers else [nft.DROP]
-        table.add_chain(_stop("up", version), [*passing, *counted, refused])
+        up, down = _hits(version, answers=answers) if version != NO_IP else ([], [])
+        table.add_chain(_stop("up", version), [*passing, _by_origin(), *up, [nft.DROP]])
         refusals = nft.REFUSALS.get(version, ())
-        table.add_chain(_stop("down", version), [*passing, *refusals, *_counted("down", version), [nft.DROP]])
+        table.add_chain(_stop("down", version), [*passing, *refusals, _by_origin(), *down, [nft.DROP]])
 
 
 def _stop(direction: str, version: int) -> str:
@@ -191,19 +190,24 @@ def _stop(direction: str, version: int) -> str:
     return f"stop_{direction}{version or ''}"
 
 
-def _counted(direction: str, version: int, paced: Sequence[Mapping[str, Any]] = ()) -> Iterator[nft.Expression]:
-    """Count a packet that has a mark: by the origin in the mark, and by the mark and the host.
+def _by_origin() -> nft.Expression:
+    """Count a packet by the origin in its mark."""
+    counters = [[mark, _origin_name(origin)] for origin, mark in ORIGIN_MARKS.items()]
+    return [{"counter": {"map": {"key": {"&": [MARK, ORIGIN_MASK]}, "data": {"set": counters}}}}]
 
-    `paced`: what else is kept of the two; the packet is dropped where that is true. In the element that counts, it
-    spares a flood of packets a look-up for each.
+
+def _hits(version: int, *, answers: bool) -> tuple[Sequence[nft.Expression], Sequence[nft.Expression]]:
+    """The rules that count a packet by its mark and its host, and may answer it, up and down.
+
+    The pace is kept where the hits are, so that a flood costs one look-up a packet. What exceeds it, or finds no place
+    there, gets no answer.
     """
-    by_origin = [[mark, _origin_name(origin)] for origin, mark in ORIGIN_MARKS.items()]
-    yield [{"counter": {"map": {"key": {"&": [MARK, ORIGIN_MASK]}, "data": {"set": by_origin}}}}]
-    if version != NO_IP:
-        hit = nft.update(
-            hits_name(direction, version), {"concat": [MARK, nft.host(direction, version)]}, nft.COUNT, *paced
-        )
-        yield [hit, *([nft.DROP] if paced else [])]
+    kept = {"up": [nft.COUNT, PACE] if answers else [nft.COUNT], "down": [nft.COUNT]}
+    up, down = (
+        nft.update(hits_name(direction, version), {"concat": [MARK, nft.host(direction, version)]}, *statements)
+        for direction, statements in kept.items()
+    )
+    return [[up, nft.goto(nft.REFUSE)] if answers else [up]], [[down]]
 
 
 def _lookups(direction: str, department: str | None, version: int, filled: Collection[str]) -> list[nft.Expression]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.abuse.service import Service
+from tests.abuse.service import LONG_DEADLINES, Service
 
 
 @pytest.fixture
@@ -24,7 +24,18 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for all attacks."""
-    service = Service(tmp_path_factory.mktemp("abuse"))
+    yield from _used(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service in which no deadline frees a place: a new client has one only where another is evicted."""
+    yield from _used(tmp_path_factory, limits=LONG_DEADLINES)
+
+
+def _used(tmp_path_factory: pytest.TempPathFactory, **options: Any) -> Iterator[Service]:
+    """A service that has what it keeps after its first crowds."""
+    service = Service(tmp_path_factory.mktemp("abuse"), **options)
     for _ in range(5):
         with service.crowd(1000, b"GET / HTTP/1.1\r\n", origins=20):
             service.serves_an_honest_client()

@@ -62,11 +62,11 @@ def test_an_idle_connection_is_closed_in_time_after_its_answer(service: Service)
         assert is_over(one)
 
 
-def test_ten_thousand_connections_do_not_keep_a_client_out(service: Service) -> None:
-    with service.unharmed():
+def test_ten_thousand_connections_do_not_keep_a_client_out(patient: Service) -> None:
+    with patient.unharmed():
         for _ in range(10):
-            with service.crowd(1000, b"GET / HTTP/1.1\r\n", origins=20):
-                service.serves_an_honest_client()
+            with patient.crowd(1000, b"GET / HTTP/1.1\r\n", origins=20):
+                patient.serves_an_honest_client()
 
 
 def test_a_crowd_from_one_address_does_not_keep_its_honest_client_out(service: Service) -> None:
@@ -76,9 +76,9 @@ def test_a_crowd_from_one_address_does_not_keep_its_honest_client_out(service: S
                 pass
 
 
-def test_strangers_that_take_all_places_are_evicted_for_new_clients(service: Service) -> None:
-    with service.unharmed(), service.crowd(1500, origins=20) as many:
-        service.serves_an_honest_client()
+def test_strangers_that_take_all_places_are_evicted_for_new_clients(patient: Service) -> None:
+    with patient.unharmed(), patient.crowd(1500, origins=20) as many:
+        patient.serves_an_honest_client()
         assert all(is_over(one) for one in many)
 
 

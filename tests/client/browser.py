@@ -15,8 +15,9 @@ FILES = {
     "/": ("text/html", HERE / "page.html"),
     "/socket.io.js": ("text/javascript", HERE / "node_modules/socket.io-client/dist/socket.io.min.js"),
 }
+CHROMIUM = "/usr/bin/chromium-headless-shell"  # without windows, which cost as much again as the pages in them
 # No sandbox: the tests are root in a container. The debugging port keeps a browser without a screen open.
-OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0")
+OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0")
 
 
 class BrowserClient(Recorder):
@@ -66,7 +67,7 @@ class BrowserClient(Recorder):
         self._profile = TemporaryDirectory(ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
             [
-                "chromium",
+                CHROMIUM,
                 *OPTIONS,
                 f"--user-data-dir={self._profile.name}",
                 f"http://127.0.0.1:{self._server.server_port}/",

@@ -12,6 +12,7 @@ from tests.dashboard.hospital import BLOCKS
 from tests.dashboard.window import Windows
 from tests.end_to_end.installed import COMMAND
 from tests.end_to_end.simulated import Simulated
+from tests.tokens import issued
 
 
 class Desk:
@@ -24,10 +25,7 @@ class Desk:
         self.token = cache(self._token)
 
     def _token(self, role: str = "admin", departments: str = "*") -> str:
-        """A token from the command line."""
-        made = self.service.cli("token", "--role", role, "--departments", departments, "--ttl", "36000")
-        assert made.returncode == 0, made.stderr
-        return made.stdout.strip()
+        return issued(self.service.state, role, None if departments == "*" else departments.split(","))
 
     @contextmanager
     def open(

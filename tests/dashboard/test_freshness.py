@@ -107,6 +107,7 @@ def test_a_token_that_is_revoked_leaves_the_view_greyed_with_the_reason(desk: De
         page.wait_for_url("**/login?next=%2Fincidents")
 
 
+@pytest.mark.slow
 def test_a_token_that_ends_while_the_page_is_open_says_so(desk: Desk) -> None:
     token = desk.service.cli("token", "--role", "viewer", "--ttl", "20").stdout.strip()
     with desk.open("/", role=None, script=f"sessionStorage.token ??= {token!r}") as page:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.dashboard.window import PATIENCE_MS
 from tests.end_to_end.simulated import Simulated
 
 NAME, PASSWORD = "ada", "a long enough sentence"
@@ -25,9 +26,11 @@ CONNECT = """([url, token]) => new Promise((done) => {
         else if (data.startsWith('4')) done(data.slice(0, 2));
     };
 })"""
-LOAD = """([kind, source]) => new Promise((done) => {
+# A frame that is refused loads too, as an empty page, and the violation may come only then: within `patience`.
+LOAD = """([kind, source, patience]) => new Promise((done) => {
     document.addEventListener('securitypolicyviolation', (event) => done(event.effectiveDirective));
-    document.body.append(Object.assign(document.createElement(kind), { src: source, onload: () => done('loaded') }));
+    const onload = () => setTimeout(done, patience, 'loaded');
+    document.body.append(Object.assign(document.createElement(kind), { src: source, onload }));
 })"""
 CONNECTED = "40"  # Socket.IO: CONNECT, with the server's own session
 
@@ -94,9 +97,9 @@ def test_a_page_of_a_listed_origin_logs_in_and_connects_and_another_does_not(
 
 def test_the_page_loads_no_foreign_script_and_no_frame_and_is_in_nobodys_frame(desk, other: str, page: Page) -> None:
     page.goto(f"{desk.url}/login")
-    assert page.evaluate(LOAD, ["script", f"{other}/foreign.js"]) == "script-src-elem"
+    assert page.evaluate(LOAD, ["script", f"{other}/foreign.js", PATIENCE_MS]) == "script-src-elem"
     page.goto(f"{desk.url}/login")
-    assert page.evaluate(LOAD, ["iframe", f"{other}/"]) == "frame-src"
+    assert page.evaluate(LOAD, ["iframe", f"{other}/", PATIENCE_MS]) == "frame-src"
     page.goto(other)
-    page.evaluate(LOAD, ["iframe", f"{desk.url}/login"])
+    page.evaluate(LOAD, ["iframe", f"{desk.url}/login", 0])
     assert page.frames[1].url == "chrome-error://chromewebdata/"

@@ -9,7 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect, sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
+from tests.client.browser import CHROMIUM
+
 # No sandbox: the tests are root in a container.
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 PATIENCE_MS = 90_000  # how long an awaited state may take on a busy machine before the test gives up

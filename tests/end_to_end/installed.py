@@ -14,6 +14,7 @@ from appliance.core.metering.usage import ETHERNET_BYTES
 from tests.client.node import NodeClient
 from tests.lab.host import Program
 from tests.lab.network import Network
+from tests.tokens import issued
 
 COMMAND = str(Path(sys.executable).with_name("appliance"))
 DEPARTMENT = "dept123"
@@ -128,8 +129,8 @@ class Installed:
 
     @cached_property
     def token(self) -> str:
-        """An administrator's, from the command line."""
-        return self.cli("token", "--role", "admin", "--departments", "*", "--ttl", "3600")
+        """An administrator's."""
+        return issued(self.state)
 
     def _place(self) -> list[str]:
         return ["--config", str(self._config), "--state-dir", str(self.state)]

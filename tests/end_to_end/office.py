@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.dashboard.window import CHROMIUM, Windows, chromium
+from tests.client.browser import CHROMIUM
+from tests.dashboard.window import Windows, chromium
 from tests.end_to_end.installed import Installed
 from tests.lab.host import Host
 from tests.lab.network import TRANSIT_V4, Network

@@ -15,6 +15,7 @@ from tests.client.node import NodeClient, Unanswered
 from tests.documents import PROJECT
 from tests.end_to_end.installed import COMMAND
 from tests.ports import reserve_port
+from tests.tokens import issued
 
 PATIENCE_S = 90  # a start takes a second, and thirty on a machine that does much else
 # Longer than the scenario's person holds the button, so that they leave it alone: no maintenance of theirs refuses what
@@ -44,7 +45,6 @@ class Simulated:
         self.file.chmod(0o640)
         self._log = (folder / "log").open("wb")
         self._process: subprocess.Popen[bytes] | None = None
-        self._token = ""
 
     def text(self, subject: str) -> str:
         """A configuration that differs from others by its protected address."""
@@ -92,11 +92,7 @@ class Simulated:
 
     def ask(self, event: str, *arguments: Any) -> Any:
         """Call the service as soon as it answers."""
-        if not self._token:
-            made = self.cli("token", "--role", "admin")
-            assert made.returncode == 0, made.stderr
-            self._token = made.stdout.strip()
-        with NodeClient(f"http://127.0.0.1:{self.port}", self._token) as client:
+        with NodeClient(f"http://127.0.0.1:{self.port}", issued(self.state)) as client:
             client.wait_for("connect", within_s=PATIENCE_S)
             return client.call(event, *arguments)
 
@@ -135,7 +131,12 @@ class Simulated:
 
     @property
     def place(self) -> list[str]:
-        return ["--config", str(self.file), "--state-dir", str(self.folder / "state")]
+        return ["--config", str(self.file), "--state-dir", str(self.state)]
+
+    @property
+    def state(self) -> Path:
+        """The state directory."""
+        return self.folder / "state"
 
 
 def without_dashboard(folder: Path) -> dict[str, str]:

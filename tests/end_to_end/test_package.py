@@ -117,6 +117,7 @@ def test_a_built_page_needs_no_node_and_no_index(copy: Path, tmp_path: Path) -> 
     assert build(copy, PATH=str(tmp_path)).stderr == ""
 
 
+@pytest.mark.slow
 def test_without_node_and_index_it_is_said_what_to_do(copy: Path, source: Path, tmp_path: Path) -> None:
     source.write_text("another page")
     nowhere = {"PATH": str(tmp_path), "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.client.browser import CHROMIUM
 from tests.end_to_end.installed import DEPARTMENT, Installed, IpBytes
 from tests.end_to_end.office import office
 from tests.lab.network import WEB_V4, WEB_V6, Network
@@ -182,7 +183,7 @@ def test_a_browser_shows_why(gateway: Network, tmp_path: Path) -> None:
     with Installed(gateway, tmp_path, nothing) as appliance, appliance.client() as client:
         client.wait_for("usage:update", count=2)
         picture = tmp_path / "notice.png"
-        browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
+        browser = [CHROMIUM, "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
         shown = gateway.hosts[0].run(
             [*browser, "--window-size=800,600", f"--screenshot={picture}", "--dump-dom", f"http://{WEB_V4[0]}/"]
         )

@@ -114,6 +114,7 @@ def test_a_package_index_that_cannot_be_reached_changes_nothing(installed: Compu
     assert_it_runs(installed, "0.1.0-1")
 
 
+@pytest.mark.slow
 def test_a_full_disk_changes_nothing(machine: Computer) -> None:
     place = machine.root / HOME
     place.mkdir(parents=True)
@@ -149,6 +150,7 @@ def test_a_version_that_does_not_accept_the_configuration_is_not_started(install
     assert (releases(installed), installed.calls()) == ({"0.1.0-1"}, UNTOUCHED)
 
 
+@pytest.mark.slow
 def test_a_fault_that_the_configuration_has_already_is_no_reason_to_stay(installed: Computer) -> None:
     (installed.root / CONFIG).write_text("nonsense")
     assert "The configuration has faults" in run(installed, newer(installed))
@@ -223,6 +225,7 @@ def test_of_two_installations_at_once_the_second_is_refused(installed: Computer)
     run(installed, newer(installed))
 
 
+@pytest.mark.slow
 def test_the_layout_of_former_versions_is_updated_kept_and_returned_to(machine: Computer) -> None:
     home, flat = machine.root / HOME, f"/{HOME}/environment/bin/appliance"
     show_environment(home / "environment")
@@ -246,6 +249,7 @@ def test_the_layout_of_former_versions_is_updated_kept_and_returned_to(machine: 
     assert {one.name for one in home.iterdir()} == {"releases", "current", "root"}
 
 
+@pytest.mark.slow
 def test_a_damaged_release_is_repaired(installed: Computer) -> None:
     (installed.root / RELEASE / "source/appliance/client.py").write_text("")
     run(installed, INSTALL)
@@ -277,6 +281,7 @@ PREPARE = """
 """
 
 
+@pytest.mark.slow
 def test_an_environment_of_a_checkout_outlives_an_index_that_fails(installed: Computer) -> None:
     prepare = ["bash", "-c", PREPARE]
     newer(installed)
@@ -292,6 +297,7 @@ def test_an_environment_of_a_checkout_outlives_an_index_that_fails(installed: Co
     assert {one.name for one in link.parent.iterdir()} == {"run", first, link.readlink().name}  # it may still run
 
 
+@pytest.mark.slow
 def test_an_environment_in_the_folder_of_former_versions_is_replaced(installed: Computer) -> None:
     newer(installed)
     folder = installed.root / NEWER[1:] / ".venv/run"

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from msgspec.structs import replace
 
+from appliance.core.kernel.nftables.block_rules import TABLE as BLOCKS
+from appliance.core.kernel.nftables.ruleset import OPEN as OPEN_SET
 from appliance.core.machine import Facing
 from appliance.core.metering.meter import Plan
 from appliance.system.nftables.libnftables import Nftables
@@ -39,6 +41,10 @@ def fetched(lab: Network) -> list[int]:
     return [lab.hosts[0].fetch(address).returncode for address in (WEB_V4[0], WEB_V6[0])]
 
 
+def rules(lab: Network) -> str:
+    return lab.appliance.run(["nft", "list", "table", "netdev", BLOCKS]).stdout
+
+
 def test_blocked_addresses_pass_while_it_is_open_and_the_kernel_closes_by_itself(inline: Network, until: Until) -> None:
     inline.start_web()
     mac = inline.hosts[0].mac()
@@ -53,7 +59,9 @@ def test_blocked_addresses_pass_while_it_is_open_and_the_kernel_closes_by_itself
             assert fetched(inline) == [ANSWERED, ANSWERED]
             assert blocks.is_intact()
             assert blocks.tampered_by() is None
+            assert f"@{OPEN_SET}" in rules(inline)
             assert blocks.let_pass(0) is None
+            assert f"@{OPEN_SET}" not in rules(inline), "what is stopped does not pay for an opening"
             assert [one for one in reached if inline.hosts[0].fetch(one, wait_s=1).returncode != ANSWERED] == refused
         assert blocks.let_pass(SHORT_S) is None
         assert inline.hosts[0].ping(WEB_V4[0])

@@ -119,6 +119,33 @@ except ImportError:
     assert in_a_process(program + RAN).split() == ["lacking"]
 
 
+# All patterns of the modules that are loaded; compiled, so that none has a fault that shows only when it is used.
+PATTERNS = """
+import inspect, re, sys
+from appliance.deferred import PATTERNS_OF, DeferredPattern
+for module in [one for name, one in [*sys.modules.items()] if f"{name}.".startswith(PATTERNS_OF)]:
+    deferred = {name: one for name, one in vars(module).items() if type(one) is DeferredPattern}
+    waits = [name for name, one in deferred.items() if "_pattern" not in vars(one)]
+    assert all(type(one._pattern) is re.Pattern for one in deferred.values())
+    names = "|".join(map(re.escape, deferred))
+    assert not deferred or not re.search(rf"\\bre\\.\\w+\\(({names})\\b", inspect.getsource(module)), module
+    print(module.__name__) if waits else None
+"""
+
+
+def test_patterns_are_compiled_when_they_are_used_and_only_their_methods_are_called():
+    assert {"appliance.config.values", "email.utils", "sqlite_utils.db"} <= {*in_a_process(SERVICE + PATTERNS).split()}
+
+
+def test_a_deferred_pattern_does_what_it_would():
+    program = """
+import appliance, sqlite_utils.db
+quoted = sqlite_utils.db._quote_fts_re
+print("_pattern" in vars(quoted), quoted.findall('a "b c"'), quoted.flags, "findall" in vars(quoted))
+"""
+    assert in_a_process(program) == """False ['', '"b c"'] 32 True"""
+
+
 GATE = """
 from sys import modules
 gate = modules["tests.test_deferred"]

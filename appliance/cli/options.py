@@ -74,18 +74,20 @@ def _home_state() -> Path:
 @contextmanager
 def explained_failures() -> Iterator[None]:
     """Turn failures that a person can fix into one clear message in the shell's language, and exit code 1."""
-    from appliance.cli.wording import in_shell_words
-    from appliance.config import ConfigError
-    from appliance.core.refusal import Refused
-    from appliance.server.access import AccessError
-    from appliance.service.machines import CannotStart
-
     try:
         yield
-    except Refused as refusal:
-        raise Failed(in_shell_words(refusal.message), refusal.code) from None
-    except (ConfigError, AccessError, CannotStart) as error:
-        raise Failed(str(error)) from None
+    except Exception as failure:  # the kinds are loaded where something failed, and not by each verb
+        from appliance.cli.wording import in_shell_words
+        from appliance.config import ConfigError
+        from appliance.core.refusal import Refused
+        from appliance.server.access import AccessError
+        from appliance.service.machines import CannotStart
+
+        if isinstance(failure, Refused):
+            raise Failed(in_shell_words(failure.message), failure.code) from None
+        if isinstance(failure, ConfigError | AccessError | CannotStart):
+            raise Failed(str(failure)) from None
+        raise
 
 
 def ended(failure: BaseException, *, as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""Tokens as the command line makes them, without a process for each: a tenth of all that such tests cost."""
+"""Tokens as the command line makes them, without a process for each."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

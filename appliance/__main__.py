@@ -1,14 +1,14 @@
 """The service's process: `appliance run` becomes it, so that the command line is not in its memory.
 
 `python -m appliance COMMAND STATE_DIR CONFIG [--simulate] [--json]`. COMMAND is what a person has called, and CONFIG is
-empty where there is no file.
+empty where there is no file. The unit of systemd calls it without these words, and so does not start Python twice.
 """
 
 import gc
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout, suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -27,6 +27,10 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows "°C" somehow
+    if not sys.argv[1:]:
+        given = words_of_unit(os.environ)
+        sys.argv += given
+        sys.orig_argv += given  # by which the process replaces itself
     command, state_dir, config, *flags = sys.argv[1:]
     sys.argv = [command]
     try:
@@ -38,6 +42,15 @@ def main() -> int:
     except MemoryError:  # of which a traceback says nothing more
         sys.stderr.write("There is no memory left: the service ends, and its supervisor starts it again.\n")
         return 1
+
+
+def words_of_unit(environment: Mapping[str, str]) -> list[str]:
+    """COMMAND, STATE_DIR and CONFIG in a unit of systemd, which has made the folder; a drop-in may name other paths."""
+    from appliance.core.state_files import CONFIG_FILE
+
+    state_dir = environment.get("APPLIANCE_STATE_DIR") or environment["STATE_DIRECTORY"].split(":")[0]
+    config = environment.get("APPLIANCE_CONFIG") or (CONFIG_FILE if Path(CONFIG_FILE).exists() else "")
+    return [str(Path(sys.executable).with_name("appliance")), state_dir, config]
 
 
 def _run(config: Path | None, state_dir: Path, flags: Sequence[str]) -> int:

@@ -1,8 +1,7 @@
 """The command line: each verb calls the running service, or reads and writes the state directory itself.
 
-The command `appliance` begins here. Under systemd, `appliance run` becomes the service, and `appliance restore` does
-its work, before the verbs are loaded, which takes a tenth of a start on a small computer, and a sixth of a restore.
-Whatever else is called is for them to read.
+The command `appliance` begins here. Under systemd, `appliance restore` does its work before the verbs are loaded, which
+takes a sixth of it. Whatever else is called is for them to read.
 """
 
 import gc
@@ -24,11 +23,9 @@ def begin() -> None:
     """Carry out the command that was called; ends the process."""
     state_dir = unit_state_dir()
     has_own_paths = {"APPLIANCE_CONFIG", "APPLIANCE_STATE_DIR"} & os.environ.keys()
-    if state_dir and not has_own_paths and sys.argv[1:] in (["run"], ["restore"]):
+    if state_dir and not has_own_paths and sys.argv[1:] == ["restore"]:
         config = CONFIG_FILE if os.path.exists(CONFIG_FILE) else ""  # noqa: PTH110  no `pathlib`
-        if sys.argv[1] == "restore":
-            sys.exit(_restore(config, state_dir))
-        become_service(config, state_dir, ())
+        sys.exit(_restore(config, state_dir))
     from appliance.cli.main import main as verbs
 
     verbs()

@@ -1,12 +1,16 @@
-"""What systemd calls becomes the service without the command line; all else is the command line's."""
+"""The words with which the service begins: a unit's own, or those of the command line."""
 
+import gc
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from appliance import __main__ as beginning
 from appliance import cli
+from appliance.__main__ import words_of_unit
+from appliance.core import state_files
 
 HERE = "/opt/appliance/bin/appliance"
 
@@ -40,13 +44,31 @@ def became(monkeypatch: pytest.MonkeyPatch, *words: str, **environment: str) -> 
     return called[-3:]
 
 
-def test_a_unit_becomes_the_service_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(sys.modules, "appliance.cli.main", None)  # to import it fails
+def test_a_unit_has_words_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    command = str(Path(sys.executable).with_name("appliance"))
     present = tmp_path / "appliance.toml"
-    monkeypatch.setattr(cli, "CONFIG_FILE", str(present))
-    assert became(monkeypatch, "run", STATE_DIRECTORY="/var/lib/appliance:/other") == [HERE, "/var/lib/appliance", ""]
+    monkeypatch.setattr(state_files, "CONFIG_FILE", str(present))
+    given = {"STATE_DIRECTORY": "/var/lib/appliance:/other"}
+    assert words_of_unit(given) == [command, "/var/lib/appliance", ""]
     present.touch()
-    assert became(monkeypatch, "run") == [HERE, "/var/lib/appliance", str(present)]
+    assert words_of_unit(given) == [command, "/var/lib/appliance", str(present)]
+    given |= {"APPLIANCE_STATE_DIR": "/own", "APPLIANCE_CONFIG": "/own.toml"}
+    assert words_of_unit(given) == [command, "/own", "/own.toml"]
+
+
+def test_a_unit_s_process_can_replace_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own words, among which are those that it was not given."""
+    monkeypatch.setattr(sys, "argv", ["/opt/appliance/__main__.py"])
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, *cli.SERVICE])
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/appliance")
+    monkeypatch.setenv("APPLIANCE_CONFIG", "/own.toml")
+    monkeypatch.setenv("EVENTLET_NO_GREENDNS", "yes")  # which it sets for good
+    ran: list[object] = []
+    monkeypatch.setattr(beginning, "_run", lambda *words: ran.extend(words) or 0)
+    monkeypatch.setattr(gc, "disable", lambda: None)
+    assert beginning.main() == 0
+    assert ran == [Path("/own.toml"), Path("/var/lib/appliance"), []]
+    assert sys.orig_argv[-3:] == [*sys.argv, "/var/lib/appliance", "/own.toml"]
 
 
 @pytest.mark.parametrize(

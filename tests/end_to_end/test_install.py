@@ -178,7 +178,7 @@ def test_the_units_name_the_places_that_the_installation_makes(name: str) -> Non
     places = dict(
         line.split("=") for line in (PROJECT / "deploy/places").read_text().splitlines() if not line.startswith("#")
     )
-    assert unit["ExecStart"].startswith(f"{places['current']}/environment/bin/appliance ")
+    assert unit["ExecStart"].startswith(f"{places['current']}/environment/bin/")
     assert f"/var/lib/{unit['StateDirectory']}" == places["state"]
     assert unit.all("RootDirectory") in ([], [places["root"]])
     command = (PROJECT / "deploy/command").read_text()

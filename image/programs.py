@@ -20,6 +20,20 @@ from appliance.cli import begin
 
 sys.exit(begin())
 """
+# Loads what the service loads, and all that it may open of this computer.
+ARCHIVE = """
+import sys
+from importlib import import_module
+from pkgutil import walk_packages
+
+import appliance.__main__, appliance.service.starting, appliance.service.restoring, appliance.service.real_machine
+import appliance.system
+from appliance.code_archive import write_archive
+
+for one in walk_packages(appliance.system.__path__, "appliance.system."):
+    import_module(one.name)
+write_archive(f"{appliance.__path__[0]}/start.code", sys.modules.values())
+"""
 ENABLED = (
     "appliance.service", "appliance-restore.service", "appliance-storage.service", "appliance-first-start.service",
     "appliance-network.service", "appliance-network-trial.path", "appliance-confirm.service", "appliance-update.path",
@@ -82,6 +96,16 @@ def _install_packages(root: Path, cache: Path) -> None:
     (environment / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
     (root / "opt/appliance/current").symlink_to("releases/image")
     compile_programs(root, packages, root / f"usr/lib/python{PYTHON}")
+    archive_programs(root)
+    # Debian's package of time zones has the same ones again, and Python looks for them there first.
+    (root / "usr/share/zoneinfo").symlink_to(f"{PROGRAMS}/environment/lib/python{PYTHON}/site-packages/tzdata/zoneinfo")
+
+
+def archive_programs(root: Path) -> None:
+    """Put the code of all that a start loads into one file, in that order; the root's own Python finds out which."""
+    python = ["chroot", root, f"{PROGRAMS}/environment/bin/python", "-P", "-B", "-W", "ignore"]
+    # As the service is started, and in the same order in each build.
+    run([*python, "-c", ARCHIVE], env=os.environ | {"EVENTLET_NO_GREENDNS": "yes", "PYTHONHASHSEED": "0"})
 
 
 def compile_programs(root: Path, *folders: Path) -> None:

@@ -1,7 +1,7 @@
 """The service's process: `appliance run` becomes it, so that the command line is not in its memory.
 
-`python -m appliance COMMAND STATE_DIR CONFIG [--simulate] [--json]`. COMMAND is what a person has called, and CONFIG is
-empty where there is no file. The unit of systemd calls it without these words, and so does not start Python twice.
+`python -m appliance [COMMAND STATE_DIR CONFIG] [--simulate] [--json]`. COMMAND is what a person has called, and CONFIG
+is empty where there is no file. The unit of systemd calls it without these three, and so does not start Python twice.
 """
 
 import gc
@@ -27,11 +27,11 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows "°C" somehow
-    if not sys.argv[1:]:
-        given = words_of_unit(os.environ)
-        sys.argv += given
-        sys.orig_argv += given  # by which the process replaces itself
-    command, state_dir, config, *flags = sys.argv[1:]
+    words = sys.argv[1:]
+    if not words or words[0].startswith("--"):
+        words = [*words_of_unit(os.environ), *words]
+        sys.orig_argv = [*sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1], *words]  # to replace itself by
+    command, state_dir, config, *flags = words
     sys.argv = [command]
     try:
         return _run(Path(config) if config else None, Path(state_dir), flags)

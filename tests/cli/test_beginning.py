@@ -56,10 +56,11 @@ def test_a_unit_has_words_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert words_of_unit(given) == [command, "/own", "/own.toml"]
 
 
-def test_a_unit_s_process_can_replace_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("flags", [[], ["--simulate"]])
+def test_a_unit_s_process_can_replace_itself(monkeypatch: pytest.MonkeyPatch, flags: list[str]) -> None:
     """By its own words, among which are those that it was not given."""
-    monkeypatch.setattr(sys, "argv", ["/opt/appliance/__main__.py"])
-    monkeypatch.setattr(sys, "orig_argv", [sys.executable, *cli.SERVICE])
+    monkeypatch.setattr(sys, "argv", ["/opt/appliance/__main__.py", *flags])
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, *cli.SERVICE, *flags])
     monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/appliance")
     monkeypatch.setenv("APPLIANCE_CONFIG", "/own.toml")
     monkeypatch.setenv("EVENTLET_NO_GREENDNS", "yes")  # which it sets for good
@@ -67,8 +68,9 @@ def test_a_unit_s_process_can_replace_itself(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(beginning, "_run", lambda *words: ran.extend(words) or 0)
     monkeypatch.setattr(gc, "disable", lambda: None)
     assert beginning.main() == 0
-    assert ran == [Path("/own.toml"), Path("/var/lib/appliance"), []]
-    assert sys.orig_argv[-3:] == [*sys.argv, "/var/lib/appliance", "/own.toml"]
+    assert ran == [Path("/own.toml"), Path("/var/lib/appliance"), flags]
+    given = [*sys.argv, "/var/lib/appliance", "/own.toml", *flags]
+    assert sys.orig_argv == [sys.executable, *cli.SERVICE, *given]
 
 
 @pytest.mark.parametrize(

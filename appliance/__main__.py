@@ -29,8 +29,9 @@ def main() -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows "°C" somehow
     words = sys.argv[1:]
     if not words or words[0].startswith("--"):
-        words = [*words_of_unit(os.environ), *words]
-        sys.orig_argv = [*sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1], *words]  # to replace itself by
+        given, at = words_of_unit(os.environ), len(sys.orig_argv) - len(words)
+        sys.orig_argv[at:at] = given  # by which the process replaces itself
+        words = [*given, *words]
     command, state_dir, config, *flags = words
     sys.argv = [command]
     try:

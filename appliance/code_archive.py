@@ -1,9 +1,9 @@
 """Loads modules from one file, in which the code of all that a start needs lies in the order in which it is needed.
 
-To find 700 modules in their folders and to read a file for each is two fifths of what importing them takes on a small
-computer, and more where the medium has not been read yet. `image/build` writes the archive, because the root that it
-makes cannot be changed: nothing is compared with the sources. Whatever is not in the archive is imported as ever, and
-so is all where there is none. A zip file will not do: Python reads it by a program in Python.
+To find 700 modules in their folders and to read a file for each is two fifths of what importing them takes in the
+emulated image. `image/build` writes the archive, because the root that it makes cannot be changed: nothing is compared
+with the sources. Whatever is not in the archive is imported as ever, and so is all where there is none. A zip file will
+not do: Python reads it by a program in Python.
 """
 
 import marshal

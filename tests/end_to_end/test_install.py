@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from appliance.cli import SERVICE
 from tests.end_to_end.computer import (
     CONFIG,
     CURRENT,
@@ -178,7 +179,8 @@ def test_the_units_name_the_places_that_the_installation_makes(name: str) -> Non
     places = dict(
         line.split("=") for line in (PROJECT / "deploy/places").read_text().splitlines() if not line.startswith("#")
     )
-    assert unit["ExecStart"].startswith(f"{places['current']}/environment/bin/")
+    program = {"appliance": ("python", *SERVICE), "appliance-restore": ("appliance", "restore")}[Path(name).stem]
+    assert unit["ExecStart"] == f"{places['current']}/environment/bin/{' '.join(program)}"
     assert f"/var/lib/{unit['StateDirectory']}" == places["state"]
     assert unit.all("RootDirectory") in ([], [places["root"]])
     command = (PROJECT / "deploy/command").read_text()
